@@ -1,0 +1,5 @@
+"""``python -m abacito``."""
+
+from abacito.cli import main
+
+main()

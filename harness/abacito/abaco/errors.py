@@ -1,0 +1,102 @@
+"""Everything that abacito refuses or cannot do, as one tree.
+
+AbacoError
+├── Refusal                  a request that Abaco answers with an error: ``api/refusals.py`` gives each kind its status
+│   ├── Unauthenticated      no or bad credentials, as the gateway in front of Abaco answers them
+│   ├── Unauthorized         known, but not allowed
+│   ├── Malformed            the request itself is wrong
+│   ├── Unknown              an id, word or path that stands for nothing, where Abaco says 404
+│   ├── Absent               the same, where Abaco says 400
+│   └── WrongMethod          a path that exists, with a method that does not
+├── Unavailable              a part of the machine that is missing: no Docker, a taken port …
+├── Misconfigured            settings, options, files of the user that cannot be used
+├── SlotLost                 another poller holds the worker slot now: stop, touch nothing
+└── ContainerError           what a runner could not do
+    ├── ImageUnavailable     the image cannot be had; the text is the daemon's
+    ├── CreationRefused      no container can be made of this image and settings
+    ├── StartRefused         made, but it would not start
+    ├── NameTaken            a container of that name exists already
+    ├── ContainerGone        removed under our hands
+    └── RunnerAway           the runner itself does not answer; nobody's fault, try again
+"""
+
+from __future__ import annotations
+
+
+class AbacoError(Exception):
+    """What abacito raises on purpose; its text is for the user."""
+
+
+class Refusal(AbacoError):
+    """A request that is answered with an error; the text is the answer's message."""
+
+
+class Unauthenticated(Refusal):
+    """No credentials, or none that count: the gateway's answer (Abaco itself never says 401).
+
+    ``code`` is the gateway's own: 900901 for a token that is unknown, expired or revoked, 900902 for none.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unauthorized(Refusal):
+    """The caller is known and may not do this."""
+
+
+class Malformed(Refusal):
+    """The request's content is wrong."""
+
+
+class Unknown(Refusal):
+    """What was named does not exist, and Abaco answers 404."""
+
+
+class Absent(Refusal):
+    """What was named does not exist, and Abaco answers 400 (executions, nonces)."""
+
+
+class WrongMethod(Refusal):
+    """The path exists, the method does not."""
+
+
+class Unavailable(AbacoError):
+    """Something that this machine lacks; the text names it, and how to get it."""
+
+
+class Misconfigured(AbacoError):
+    """A setting, option or file of the user's that cannot be used; the text names the value and the remedy."""
+
+
+class SlotLost(AbacoError):
+    """The worker slot has another holder: whoever sees this stops, and writes nothing more."""
+
+
+class ContainerError(AbacoError):
+    """A runner could not do what was asked; the text is the daemon's or the system's."""
+
+
+class ImageUnavailable(ContainerError):
+    """The image is not here and cannot be had."""
+
+
+class CreationRefused(ContainerError):
+    """The runner will not make a container of this image with these settings."""
+
+
+class StartRefused(ContainerError):
+    """The container exists, and its start failed; it never ran."""
+
+
+class NameTaken(ContainerError):
+    """There is a container of this name already."""
+
+
+class ContainerGone(ContainerError):
+    """The container was removed by somebody else."""
+
+
+class RunnerAway(ContainerError):
+    """The runner does not answer at all (daemon stopped, socket closed); the same call may work later."""

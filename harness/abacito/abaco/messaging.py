@@ -1,0 +1,69 @@
+"""Posting, counting and purging an actor's messages."""
+
+from __future__ import annotations
+
+import logging
+
+from abacito.abaco import ids
+from abacito.abaco.actor import Actor
+from abacito.abaco.errors import AbacoError
+from abacito.abaco.execution import Execution, ExecutionKey
+from abacito.abaco.message import Message
+from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Ring, Rings, WorkerSlots
+
+log = logging.getLogger(__name__)
+
+
+class Messaging:
+    """The one way by which a message gets into a mailbox, whoever sends it."""
+
+    def __init__(
+        self,
+        actors: ActorRecords,
+        executions: ExecutionRecords,
+        slots: WorkerSlots,
+        mailboxes: Mailboxes,
+        rings: Rings,
+        clock: Clock,
+    ) -> None:
+        self._actors, self._executions, self._slots = actors, executions, slots
+        self._mailboxes, self._rings, self._clock = mailboxes, rings, clock
+
+    def post(self, actor: Actor, executor: str, message: Message) -> Execution:
+        """Queue one message: an execution, SUBMITTED, that will run once. The actor's status is not looked at.
+
+        The message's variables get ``_abaco_execution_id``. What the store or queue raises leaves nothing behind.
+        """
+        execution = self._record(actor, executor, message)
+        try:
+            group = execution.id if actor.stateless else actor.id
+            self._mailboxes.send(actor.key, execution.id, group)
+        except AbacoError:
+            # The send may have arrived all the same; only if nobody claimed the execution is it undone.
+            if self._executions.undo(execution.key):
+                raise
+        self._rings.send(actor.queue, Ring(actor.key))
+        log.info("execution %s of actor %s submitted by %s", execution.id, actor.id, executor)
+        return execution
+
+    def waiting(self, actor: Actor) -> int:
+        """How many messages wait, those that could not be started included; not those in work."""
+        held_back = sum(1 for slot in self._slots.list(actor.key) if slot.execution and not slot.is_held)
+        return max(0, self._mailboxes.count(actor.key) - self._actors.purge_left(actor.key)) + held_back
+
+    def purge(self, actor: Actor) -> None:
+        """Drop the waiting messages; their executions stay SUBMITTED for ever, as in Abaco.
+
+        Not by SQS's PurgeQueue: that may also take what is sent within the next minute.
+        """
+        before = ids.number(ids.new_id()) or 0
+        self._actors.purge(actor.key, before, self._mailboxes.count(actor.key))
+
+    def _record(self, actor: Actor, executor: str, message: Message) -> Execution:
+        while True:
+            key = ExecutionKey(actor.key, ids.new_id())
+            variables = {**message.variables, "_abaco_execution_id": key.id}
+            own = Message(message.text, message.content_type, message.binary, variables)
+            execution = Execution(key, executor, actor.api_server, self._clock.now())
+            if self._executions.add(execution, own):
+                return execution

@@ -1,0 +1,27 @@
+"""Abaco as a whole, as its HTTP face sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from abacito.abaco.authorization import Authorization
+from abacito.abaco.messaging import Messaging
+from abacito.abaco.ports import Clock, ExecutionRecords
+from abacito.abaco.registration import Registration
+from abacito.abaco.tenant import Tenant
+from abacito.abaco.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Abaco:
+    """The rules, put together. ``health`` looks at each part and tells its state in a word, ``ok`` when it is well."""
+
+    registration: Registration
+    messaging: Messaging
+    authorization: Authorization
+    tokens: Tokens
+    executions: ExecutionRecords
+    clock: Clock
+    tenant: Callable[[str], Tenant]
+    health: Callable[[], dict[str, str]]

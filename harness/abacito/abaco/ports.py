@@ -1,0 +1,326 @@
+"""What Abaco's rules and the workers need of the world, in their own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from abacito.abaco.actor import Actor, ActorKey
+from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.execution import Execution, ExecutionKey, Outcome
+from abacito.abaco.message import Message
+from abacito.abaco.permission import Permission
+from abacito.abaco.tokens import StoredToken
+from abacito.abaco.worker import Hold, Slot
+
+
+class Clock(Protocol):
+    """Domain time: what tokens, log expiry and shown times go by. It may be frozen or travelled."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+
+
+class Pace(Protocol):
+    """Real time: what leases, waits and run times go by. Nobody travels it."""
+
+    def monotonic(self) -> float:
+        """Seconds since some point that never moves."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let real time pass."""
+
+
+class ActorRecords(Protocol):
+    """The actors, and who may do what with them."""
+
+    def add(self, actor: Actor) -> bool:
+        """Put a new actor, with UPDATE for its owner; False when the id is taken."""
+
+    def get(self, key: ActorKey) -> Actor | None:
+        """The actor as it is now."""
+
+    def get_for(self, key: ActorKey, user: str) -> tuple[Actor | None, Sequence[Permission]]:
+        """The actor, and those entries of its map that bear on this user: his own and the world's."""
+
+    def visible_to(self, tenant: str, user: str) -> Sequence[tuple[Actor, Sequence[Permission]]]:
+        """The actors whose map names the user or the world, oldest first, each with those entries."""
+
+    def set_status(self, actor: Actor) -> bool:
+        """Store its status and message, if it is there, of this revision, and not being deleted; else False."""
+
+    def begin_deletion(self, key: ActorKey) -> bool:
+        """SHUTTING_DOWN, from any status; False when there is no such actor."""
+
+    def delete(self, key: ActorKey) -> None:
+        """Remove the actor with its permissions and nonces. Its executions' records stay."""
+
+    def purge(self, key: ActorKey, before: int, left: int) -> None:
+        """Drop, from now on, messages of executions numbered below ``before``; ``left``: how many the queue holds."""
+
+    def purge_left(self, key: ActorKey) -> int:
+        """How many purged messages the queue still holds; for display."""
+
+    def dropped(self, key: ActorKey) -> None:
+        """One purged message has left the queue."""
+
+
+class ExecutionRecords(Protocol):
+    """The executions, with their messages, logs and results."""
+
+    def add(self, execution: Execution, message: Message) -> bool:
+        """Put a new execution with its message; False when the id is taken."""
+
+    def undo(self, key: ExecutionKey) -> bool:
+        """Remove it again unless a worker has claimed it; whether it was removed."""
+
+    def get(self, key: ExecutionKey) -> Execution | None:
+        """The execution as it is now."""
+
+    def message(self, key: ExecutionKey) -> Message | None:
+        """What it was started with; None when there is no such execution."""
+
+    def list(self, actor: ActorKey) -> Sequence[Execution]:
+        """All executions ever, oldest first."""
+
+    def set_running(self, key: ExecutionKey) -> None:
+        """RUNNING, if it was SUBMITTED or waits for a repair."""
+
+    def publish_log(self, key: ExecutionKey, text: str, expires: datetime | None) -> None:
+        """Show this much of the log while it runs."""
+
+    def log(self, key: ExecutionKey, now: datetime) -> str:
+        """The log; empty when there is none, or it has expired by ``now``."""
+
+    def delete_logs(self, actor: ActorKey) -> None:
+        """Remove the logs of all its executions."""
+
+    def add_result(self, key: ExecutionKey, sequence: int, data: bytes) -> None:
+        """Keep one result; the same sequence twice is one result."""
+
+    def take_result(self, key: ExecutionKey) -> bytes | None:
+        """The oldest result, which is thereby gone: no two readers get the same one."""
+
+
+class WorkerSlots(Protocol):
+    """The worker slots, and every write that only the holder of one may make.
+
+    What takes a ``held`` slot raises SlotLost when its token is not the stored one any more; then nothing was written.
+    """
+
+    def add(self, slot: Slot) -> bool:
+        """Put an idle slot; False when that number exists."""
+
+    def list(self, actor: ActorKey) -> Sequence[Slot]:
+        """The actor's slots by number, as they are now."""
+
+    def set_up(self, slot: Slot) -> None:
+        """Store what is shown of a worker that has come up (image, location, status, times), if the slot is there."""
+
+    def acquire(self, slot: Slot, hold: Hold, *, is_new: bool, drops: bool) -> Slot | None:
+        """Hold a slot that was seen idle, or make it; None when it is not as it was seen.
+
+        ``drops``: forget the parked execution that it names.
+        """
+
+    def take_over(self, seen: Slot, hold: Hold, *, if_still: bool) -> Slot | None:
+        """Hold a slot whose holder is gone; ``if_still``: only if it has not beaten since it was seen."""
+
+    def beat(self, held: Slot) -> Slot:
+        """Show that we live; the slot as it is now."""
+
+    def look(self, held: Slot) -> Slot:
+        """The slot as it is now, with what others ask of it."""
+
+    def claim(self, held: Slot, execution: ExecutionKey) -> bool:
+        """One step: the execution gets this worker, the slot names the execution.
+
+        False: somebody else has it, or it is not wanted any more.
+        """
+
+    def fail(self, held: Slot) -> int:
+        """Count a failed start; how many there are now in a row."""
+
+    def park(self, held: Slot, execution: ExecutionKey, reason: str) -> None:
+        """One step: execution in ERROR but retryable, actor in ERROR for this reason, slot idle, still naming it."""
+
+    def finish(self, held: Slot, key: ExecutionKey, outcome: Outcome, log: str, expires: datetime | None) -> None:
+        """One step: log, outcome and COMPLETE, the actor's totals, the slot's time.
+
+        Raises SlotLost also when the execution is not RUNNING.
+        """
+
+    def abort(self, held: Slot, execution: ExecutionKey) -> None:
+        """The execution ends in ERROR, for good."""
+
+    def forget(self, held: Slot) -> Slot:
+        """The slot names no execution any more; the slot as it is now."""
+
+    def release(self, held: Slot) -> None:
+        """Idle and READY again."""
+
+    def discard(self, held: Slot) -> None:
+        """Delete the slot that we hold."""
+
+    def delete_idle(self, slot: Slot) -> bool:
+        """Delete a slot that nobody holds and that names nothing; False when it is not so."""
+
+    def halt(self, slot: Slot, what: str) -> bool:
+        """Ask the holder to stop that execution (``HALT_ALL``: and go). False when it is not held, or names another."""
+
+
+class TokenRecords(Protocol):
+    """Access tokens, by the hash of their text."""
+
+    def put(self, digest: str, token: StoredToken) -> None:
+        """Keep a token."""
+
+    def get(self, digest: str) -> StoredToken | None:
+        """The token, expired or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message in hand, to be deleted or released."""
+
+    execution_id: str
+    receipt: str
+
+
+class Mailboxes(Protocol):
+    """One FIFO mailbox per actor. All but ``send`` do nothing and find nothing where there is none."""
+
+    def create(self, actor: ActorKey) -> None:
+        """Make the mailbox, if it is not there."""
+
+    def send(self, actor: ActorKey, execution_id: str, group: str) -> None:
+        """Put a message at the end. Raises Unknown when there is no mailbox."""
+
+    def receive(self, actor: ActorKey, visibility_s: int) -> Delivery | None:
+        """The next message of a group that has none in hand; it comes again after ``visibility_s`` unless deleted."""
+
+    def delete_message(self, actor: ActorKey, delivery: Delivery) -> None:
+        """Done with it."""
+
+    def release(self, actor: ActorKey, delivery: Delivery) -> None:
+        """Make it visible again, now, in its place."""
+
+    def count(self, actor: ActorKey) -> int:
+        """How many messages it holds, waiting or in hand."""
+
+    def delete(self, actor: ActorKey) -> None:
+        """Remove the mailbox with all that is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """``actor X has mail``. ``prepare``: have its image at hand first, and make it READY.
+
+    ``slot``, ``token``, ``beat``: a sweep's ring names the slot whose holder may be dead, as it was seen.
+    """
+
+    actor: ActorKey
+    prepare: bool = False
+    slot: int | None = None
+    token: str | None = None
+    beat: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RingInHand:
+    """A ring received; ``id`` stays the same when it comes again."""
+
+    ring: Ring
+    id: str
+    receipt: str
+    queue: str
+
+
+class Rings(Protocol):
+    """One command queue per Abaco queue name (``default``, ``special`` …)."""
+
+    def send(self, queue: str, ring: Ring, delay_s: int = 0) -> None:
+        """Ring."""
+
+    def receive(self, queue: str, wait_s: int, visibility_s: int) -> RingInHand | None:
+        """The next ring, waiting for one if need be; it comes again after ``visibility_s`` unless deleted."""
+
+    def hide(self, ring: RingInHand, seconds: int) -> None:
+        """Keep it (0: give it back now). Nothing happens if it is not ours any more."""
+
+    def delete(self, ring: RingInHand) -> None:
+        """Done with it. Nothing happens if it is not ours any more."""
+
+
+class ContainerState(StrEnum):
+    """Where a container stands."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+class Container(Protocol):
+    """One container in a runner's hand: made once, started at most once, removed in the end."""
+
+    @property
+    def id(self) -> str:
+        """The runner's own id; calls through this object mean this container, never a namesake."""
+
+    @property
+    def image_id(self) -> str:
+        """What was run: the digest for Docker, a path or name elsewhere."""
+
+    def state(self) -> ContainerState:
+        """Looks now. Raises ContainerGone, RunnerAway."""
+
+    def start(self) -> None:
+        """Start it, once. Raises StartRefused (it never ran), ContainerGone, RunnerAway."""
+
+    def wait(self, timeout_s: float) -> ContainerEnd | None:
+        """The end, as soon as there is one; None after ``timeout_s`` real seconds. Raises ContainerGone, RunnerAway.
+
+        When it answers with an end, the log is complete and every result sent has been handed over.
+        """
+
+    def log(self) -> str:
+        """stdout and stderr so far, in order, bad UTF-8 replaced; at most one character more than ``log_limit``."""
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """Ask it to stop (the image's stop signal), kill it after ``grace_s``. Returns at once."""
+
+    def remove(self) -> None:
+        """Remove it, running or not, with its socket and pipe. Nothing happens if it is gone. Raises RunnerAway."""
+
+
+class Runner(Protocol):
+    """Where actors run. The only one who knows how."""
+
+    @property
+    def name(self) -> str:
+        """``docker``, ``process`` or ``stub``."""
+
+    @property
+    def location(self) -> str:
+        """The address shown as a worker's location, e.g. ``unix://var/run/docker.sock``."""
+
+    def prepare(self, image: str) -> str:
+        """Have the image at hand (look, build, pull if allowed); its id. Raises ImageUnavailable, RunnerAway."""
+
+    def create(self, spec: ContainerSpec, on_result: Callable[[bytes], None]) -> Container:
+        """Make the container, not started. ``on_result`` gets each result as it comes, in order, from one thread.
+
+        Raises NameTaken, ImageUnavailable, CreationRefused, RunnerAway.
+        """
+
+    def find(self, name: str) -> Container | None:
+        """The container of that name, whoever made it; None if there is none. Raises RunnerAway."""
+
+    def clear(self) -> None:
+        """Remove every container that this runner has made; who waits for one sees it gone."""
+
+    def close(self) -> None:
+        """Clear, and give up what the runner itself holds: connections, threads, files."""

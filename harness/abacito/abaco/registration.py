@@ -1,0 +1,188 @@
+"""Registering an actor, finding it again, deleting it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from abacito.abaco import ids
+from abacito.abaco.actor import Actor, ActorKey
+from abacito.abaco.caller import Caller
+from abacito.abaco.errors import Malformed, Unauthorized
+from abacito.abaco.permission import Level, is_permitted
+from abacito.abaco.ports import (
+    ActorRecords,
+    Clock,
+    ExecutionRecords,
+    Mailboxes,
+    Pace,
+    Ring,
+    Rings,
+    WorkerSlots,
+)
+from abacito.abaco.tenant import Tenant
+from abacito.abaco.worker import HALT_ALL, Slot, WorkerStatus
+
+log = logging.getLogger(__name__)
+
+#: How long a deletion waits for the workers (Abaco 1.9: twenty looks, a second apart).
+DELETION_WAIT_S = 20.0
+DELETED = "Actor deleted successfully."
+CLEANING_UP = "Actor deleted successfully, though Abaco is still cleaning up some of the actor's resources."
+
+_PRIVILEGES = {
+    "privileged": "make privileged actors",
+    "max_workers": "set max workers",
+    "max_cpus": "set max CPUs",
+    "mem_limit": "set mem limit",
+    "queue": "set queue",
+    "use_container_uid": "use container uid",
+}
+_CAMEL = {
+    "max_workers": "maxWorkers",
+    "max_cpus": "maxCpus",
+    "mem_limit": "memLimit",
+    "use_container_uid": "useContainerUid",
+}
+
+
+def check_privileges(caller: Caller, body: Mapping[str, Any]) -> None:
+    """Refuse a body that sets, in either spelling, what only the privileged may (http-api §2.4, checks 1 and 2).
+
+    Abaco 1.9 looks at the body of every POST and PUT, of messages too; any truthy value counts, ``"false"`` as well.
+    """
+    if caller.is_privileged:
+        return
+    for field, words in _PRIVILEGES.items():
+        if body.get(field) or body.get(_CAMEL.get(field, field)):
+            raise Unauthorized(f"Not authorized -- only admins and privileged users can {words}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A registration as it was asked for: the actor's settings, by the names of Actor's fields.
+
+    ``stateless`` and ``token`` are absent when not given: the tenant's defaults then count.
+    """
+
+    settings: Mapping[str, Any]
+
+
+class Registration:
+    """Actors come and go here. ``pace`` is the real time in which a deletion waits."""
+
+    def __init__(
+        self,
+        actors: ActorRecords,
+        executions: ExecutionRecords,
+        slots: WorkerSlots,
+        mailboxes: Mailboxes,
+        rings: Rings,
+        clock: Clock,
+        pace: Pace,
+    ) -> None:
+        self._actors, self._executions, self._slots = actors, executions, slots
+        self._mailboxes, self._rings, self._clock, self._pace = mailboxes, rings, clock, pace
+
+    def register(self, caller: Caller, tenant: Tenant, description: Description) -> Actor:
+        """A new actor, SUBMITTED, with a mailbox and a first worker requested; its image is not looked at yet.
+
+        Raises Malformed for a description that contradicts itself or the tenant's settings.
+        """
+        settings = _complete(description.settings, tenant)
+        _check(settings, tenant)
+        actor = self._put(caller, tenant, settings)
+        self._mailboxes.create(actor.key)
+        if tenant.init_count:
+            self._slots.add(first_slot(actor))
+        self._rings.send(actor.queue, Ring(actor.key, prepare=True))
+        log.info("actor %s registered by %s: %s", actor.id, caller.username, actor.image)
+        return actor
+
+    def visible_to(self, caller: Caller) -> Sequence[Actor]:
+        """The actors of his tenant that the caller may read, oldest first; no role widens it (http-api §2.3)."""
+        found = self._actors.visible_to(caller.tenant, caller.username)
+        return [actor for actor, entries in found if is_permitted(entries, Level.READ)]
+
+    def delete(self, key: ActorKey) -> str:
+        """Stop and remove an actor; what to tell the user. What does not exist is deleted already.
+
+        Blocks while its workers stop, at most DELETION_WAIT_S.
+        """
+        if not self._actors.begin_deletion(key):
+            return DELETED
+        self._executions.delete_logs(key)
+        deadline = self._pace.monotonic() + DELETION_WAIT_S
+        while not self._deletion_pass(key):
+            if self._pace.monotonic() >= deadline:
+                log.warning("actor %s: its workers have not stopped within %.0f s", key.id, DELETION_WAIT_S)
+                return CLEANING_UP
+            self._pace.sleep(0.05)
+        log.info("actor %s deleted", key.id)
+        return DELETED
+
+    def _deletion_pass(self, key: ActorKey) -> bool:
+        """Take the idle slots away, ask the held ones to go; when there were none, the rest. Safe to repeat."""
+        slots = self._slots.list(key)
+        for slot in slots:
+            if not self._slots.delete_idle(slot):
+                self._slots.halt(slot, HALT_ALL)
+        if slots:
+            return not self._slots.list(key) and self._deletion_pass(key)
+        self._mailboxes.delete(key)
+        self._executions.delete_logs(key)  # an execution that was still running has written one since
+        self._actors.delete(key)
+        return True
+
+    def _put(self, caller: Caller, tenant: Tenant, settings: Mapping[str, Any]) -> Actor:
+        now = self._clock.now()
+        mounts = tenant.mounts(caller.username, settings.get("tasdir"), privileged=bool(settings.get("privileged")))
+        while True:
+            actor = Actor(
+                key=ActorKey(tenant.name, ids.new_id()),
+                owner=caller.username,
+                api_server=tenant.api_server,
+                create_time=now,
+                last_update_time=now,
+                mounts=mounts,
+                **settings,
+            )
+            if self._actors.add(actor):
+                return actor
+
+
+def first_slot(actor: Actor, number: int = 0) -> Slot:
+    """The worker that a registration asks for, before it is up."""
+    return Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, actor.last_update_time)
+
+
+def ready_slot(slot: Slot, actor: Actor, location: str) -> Slot:
+    """The same worker once its image is at hand."""
+    return replace(slot, status=WorkerStatus.READY, image=actor.image, location=location)
+
+
+def _complete(settings: Mapping[str, Any], tenant: Tenant) -> dict[str, Any]:
+    complete = {"stateless": tenant.stateless_default, **settings}
+    if complete.get("token") is None:  # Abaco shows the configuration's text, not a boolean (http-api §2.2)
+        complete["token"] = "true" if tenant.default_token else "false"
+    if tenant.actor_uid and not complete.get("use_container_uid"):
+        complete |= {"uid": tenant.actor_uid, "gid": tenant.actor_gid}
+    if complete.get("cron_schedule"):
+        complete["cron_on"] = True
+    return complete
+
+
+def _check(settings: Mapping[str, Any], tenant: Tenant) -> None:
+    unable = "Invalid actor description: Unable to process the JSON description.: 400 Bad Request:"
+    if settings.get("queue", "default") not in tenant.queues:
+        raise Malformed(f"{unable} Invalid queue name.")
+    for hint in settings.get("hints", ()):
+        bad = next((c for c in "\"'{}[]" if c in hint), None)
+        if bad:
+            raise Malformed(
+                f"{unable} Hints must be simple stings or numbers, no lists or dicts. Error character: {bad}"
+            )
+    if settings.get("max_workers") and not settings["stateless"]:
+        raise Malformed("Invalid actor description: stateful actors can only have 1 worker.")

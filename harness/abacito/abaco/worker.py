@@ -1,0 +1,66 @@
+"""A worker: a numbered slot, that is a record and the right to run one container, not a thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from abacito.abaco.actor import ActorKey
+
+
+class WorkerStatus(StrEnum):
+    """Abaco 1.9, codes.py; the blanks are Abaco's."""
+
+    REQUESTED = "REQUESTED"
+    SPAWNER_SETUP = "SPAWNER SETUP"
+    PULLING_IMAGE = "PULLING IMAGE"
+    CREATING_CONTAINER = "CREATING CONTAINER"
+    READY = "READY"
+    BUSY = "BUSY"
+    SHUTDOWN_REQUESTED = "SHUTDOWN_REQUESTED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+
+
+#: ``halt`` of a slot whose actor is being deleted: stop whatever runs there, and go.
+HALT_ALL = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The claim of a poller on a slot: the ring that wakes a successor, and a token drawn anew each time."""
+
+    ring: str
+    token: str
+    poller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A worker slot. Held when it has a ring; it answers for the execution that it names.
+
+    ``beat`` counts up while its holder lives; ``failures`` counts starts that failed in a row; ``halt`` names the
+    execution to be stopped, or is HALT_ALL; ``drain``: go when the execution under way is done.
+    """
+
+    actor: ActorKey
+    number: int
+    worker_id: str
+    status: WorkerStatus
+    create_time: datetime
+    ring: str | None = None
+    token: str | None = None
+    poller: str | None = None
+    execution: str | None = None
+    failures: int = 0
+    beat: int = 0
+    halt: str | None = None
+    drain: bool = False
+    image: str | None = None
+    location: str | None = None
+    last_execution_time: datetime | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some poller works there (or died there)."""
+        return self.ring is not None

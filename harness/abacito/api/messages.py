@@ -1,0 +1,131 @@
+"""``/actors/<id>/messages``: an actor's mailbox over HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from abacito.abaco.actor import Actor
+from abacito.abaco.errors import Malformed
+from abacito.abaco.message import Message, as_text
+from abacito.abaco.permission import Level
+from abacito.api import wire
+from abacito.api.caller import abaco, actor, caller, tenant
+from abacito.api.parameters import NOT_JSON, json_body
+
+bp = Blueprint("messages", __name__, url_prefix="/actors/<identifier>/messages")
+
+NOT_SERIALIZABLE = "message POST body could not be serialized. Pass JSON data or use the message attribute."
+_BINARY = "application/octet-stream"
+
+
+@bp.get("")
+def count_messages(identifier: str) -> Response:
+    """How many messages wait."""
+    found = actor(identifier, Level.READ)
+    return wire.ok({"messages": abaco().messaging.waiting(found), "_links": _links(found)})
+
+
+@bp.delete("")
+def purge_messages(identifier: str) -> Response:
+    """Drop what waits."""
+    found = actor(identifier, Level.UPDATE)
+    abaco().messaging.purge(found)
+    return wire.ok({"msg": "Actor mailbox purged.", "_links": _links(found)})
+
+
+@bp.post("")
+def post_message(identifier: str) -> Response:
+    """Queue one message; answers the execution's id before anything has run."""
+    found = actor(identifier, Level.EXECUTE)
+    posted = read_message()
+    execution = abaco().messaging.post(found, caller().username, posted.message(found))
+    url = wire.actor_url(found.api_server, found.key)
+    links = {**_links(found), "self": f"{url}/executions/{execution.id}", "messages": f"{url}/messages"}
+    return wire.ok(wire.shown({"execution_id": execution.id, "msg": posted.echo, "_links": links}))
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request's message as it was understood: the value to echo, what the actor gets, and its type's name."""
+
+    echo: Any
+    content_type: str
+    binary: bytes | None = None
+
+    def message(self, actor: Actor) -> Message:
+        """With its variables: the query parameters, then what the API says of the request over them.
+
+        Raises Malformed for text that no process can be given.
+        """
+        value = None if self.binary is not None else as_text(self.echo)
+        if value is not None and "\0" in value:
+            raise Malformed(NOT_SERIALIZABLE)
+        query = {name: text for name, text in request.args.items() if name != "message"}
+        own = {
+            "_abaco_username": caller().username,
+            "_abaco_Content_Type": self.content_type,
+            "_abaco_actor_revision": str(actor.revision),
+            "_abaco_jwt_header_name": f"X-Jwt-Assertion-{actor.key.tenant.title()}",
+        }
+        return Message(value, self.content_type, self.binary, {**query, **own})
+
+
+def read_message() -> Posted:
+    """What the request says, by Abaco's rules in their order (http-api §3.2, execution §1.3). Raises Malformed."""
+    body = json_body()
+    if body is NOT_JSON:
+        raise Malformed(NOT_SERIALIZABLE)
+    plain = _message_field(body)
+    if plain is not None:
+        return Posted(plain, "str")
+    if request.headers.get("Content-Type") == _BINARY:
+        return Posted("binary - omitted", _BINARY, _binary())
+    if request.is_json:
+        is_empty = body is None or body in ({}, [], "")
+        return Posted(body, "str" if is_empty and body is not False else "application/json")
+    return Posted(_json_all_the_same(), "str")
+
+
+def _message_field(body: Any) -> str | None:
+    """The value of ``message``, from JSON before query before form, as text; None when there is none or it is empty."""
+    candidates = [_from_json(body), request.args.get("message"), request.form.get("message")]
+    return next((str(found) for found in candidates if found is not None and str(found) != ""), None)
+
+
+def _from_json(body: Any) -> Any:
+    """Abaco 1.9 makes a dict of a body, so a list of pairs may name a message too; of a list value the first counts."""
+    try:
+        value = dict(body).get("message") if isinstance(body, dict | list) else None
+    except (TypeError, ValueError):
+        return None
+    if isinstance(value, list):
+        return value[0] if value else None
+    return value
+
+
+def _binary() -> bytes:
+    length, limit = request.headers.get("Content-Length"), tenant().max_content_length
+    if length is None:
+        raise Malformed("Content Length required for application/octet-stream.")
+    if not length.isdigit():
+        raise Malformed("Content Length must be an integer.")
+    if int(length) > limit:
+        raise Malformed(f"Message exceeds max content length of: {limit}")
+    return request.get_data()
+
+
+def _json_all_the_same() -> Any:
+    """A body that happens to be JSON, whatever its content type says."""
+    try:
+        return json.loads(request.get_data())
+    except ValueError as error:
+        raise Malformed(NOT_SERIALIZABLE) from error
+
+
+def _links(actor: Actor) -> dict[str, str]:
+    url = wire.actor_url(actor.api_server, actor.key)
+    return {"self": f"{url}/messages", "owner": wire.profile_url(actor.api_server, actor.owner)}

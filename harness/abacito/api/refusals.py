@@ -1,0 +1,93 @@
+"""Which refusal gets which status: one table, and the handlers that use it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+
+from abacito.abaco.errors import (
+    AbacoError,
+    Absent,
+    Malformed,
+    Refusal,
+    Unauthenticated,
+    Unauthorized,
+    Unavailable,
+    Unknown,
+    WrongMethod,
+)
+from abacito.api import wire
+
+log = logging.getLogger(__name__)
+
+#: Abaco 1.9, http-api §1.1: every refusal of an authorization is 400, never 401 or 403.
+STATUS: dict[type[AbacoError], int] = {
+    Unauthenticated: 401,  # the gateway's, not Abaco's (clients §3.3)
+    Unauthorized: 400,  # http-api §8.4
+    Malformed: 400,  # http-api §1.5
+    Absent: 400,  # http-api §4.3
+    Unknown: 404,  # http-api §2.1
+    WrongMethod: 405,  # http-api §1.6
+    Refusal: 400,
+    Unavailable: 503,
+    AbacoError: 500,
+}
+
+NO_SUCH_ENDPOINT = "Invalid request: the API endpoint does not exist or the provided HTTP method is not allowed."
+NOT_ABACO = "Invalid request: the requested URL is not an Abaco endpoint."
+
+
+def install(app: Flask) -> None:
+    """Have the app answer every error in the envelope."""
+    app.register_error_handler(AbacoError, refuse)
+    app.register_error_handler(HTTPException, refuse_http)
+    app.register_error_handler(Exception, refuse_unexpected)
+
+
+def refuse(error: AbacoError) -> Response:
+    """A refusal of ours."""
+    response = _fault(error) if isinstance(error, Unauthenticated) else wire.error(str(error))
+    response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return response
+
+
+def refuse_http(error: HTTPException) -> Response:
+    """A refusal of the framework's: unknown paths and methods, unreadable requests."""
+    match error:
+        case MethodNotAllowed():
+            return refuse(WrongMethod(NO_SUCH_ENDPOINT))
+        case NotFound() if _is_abaco(request.path):
+            return refuse(Unknown(NO_SUCH_ENDPOINT))
+        case NotFound():
+            response = wire.error(NOT_ABACO, version="unknown")
+        case RequestEntityTooLarge():
+            response = wire.error("The request's body is too large.")
+        case _:
+            response = wire.error(error.description or error.name)
+    response.status_code = error.code or 500
+    return response
+
+
+def refuse_unexpected(error: Exception) -> Response:
+    """A fault of ours: the log has it, the answer has no trace of it."""
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    response = wire.error(f"Unrecognized exception type: {type(error)}. Exception: {error}")
+    response.status_code = 500
+    return response
+
+
+def _is_abaco(path: str) -> bool:
+    return path == "/actors" or path.startswith("/actors/")
+
+
+def _fault(error: Unauthenticated) -> Response:
+    """The gateway's own body: agavepy refreshes its token on these very words (clients §3.3)."""
+    description = (
+        f"Access failure for API: /actors/v2, version: v2 status: ({error.code}) - {error}. "
+        "Make sure you have given the correct access token"
+    )
+    fault = {"code": error.code, "message": str(error), "description": description}
+    return Response(json.dumps({"fault": fault}), content_type="application/json")

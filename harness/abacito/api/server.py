@@ -1,0 +1,47 @@
+"""The WSGI server: cheroot, in threads, on one address."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from cheroot.wsgi import Server as CherootServer
+
+from abacito.abaco.errors import Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+# One thread is tied to each connection that is kept alive, and synchronous calls hold theirs.
+_THREADS = 64
+
+
+class Server:
+    """Serves an application on a host and port; port 0 takes a free one, told by ``port`` once it is bound."""
+
+    def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
+        self._cheroot = CherootServer((host, port), app, numthreads=10, max=_THREADS, shutdown_timeout=1)
+        self._thread: threading.Thread | None = None
+        self._host = host
+
+    def bind(self) -> int:
+        """Take the port; it is listened on from now, and answered from ``start`` on. Raises Unavailable."""
+        try:
+            self._cheroot.prepare()
+        except OSError as error:
+            host, port = self._cheroot.bind_addr
+            raise Unavailable(
+                f"cannot listen on {host}:{port}: {error}; choose another port, or 0 for a free one"
+            ) from error
+        return int(self._cheroot.bind_addr[1])
+
+    def start(self) -> None:
+        """Answer requests, in a thread of its own."""
+        self._thread = threading.Thread(target=self._cheroot.serve, name="abacito-server", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the port, let what is being answered end, and return when no thread is left."""
+        self._cheroot.stop()
+        if self._thread is not None:
+            self._thread.join()

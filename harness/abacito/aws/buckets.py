@@ -1,0 +1,40 @@
+"""S3: what is too long for an item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Bucket:
+    """One bucket of texts."""
+
+    def __init__(self, client: S3Client, name: str) -> None:
+        self._client, self._name = client, name
+
+    def create(self) -> None:
+        """Make the bucket, if it is not ours already."""
+        try:
+            self._client.create_bucket(Bucket=self._name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+
+    def put(self, key: str, text: str) -> None:
+        """Write an object; the same key again replaces it."""
+        self._client.put_object(Bucket=self._name, Key=key, Body=text.encode())
+
+    def get(self, key: str) -> str | None:
+        """The object's text; None when there is none."""
+        try:
+            return self._client.get_object(Bucket=self._name, Key=key)["Body"].read().decode()
+        except self._client.exceptions.NoSuchKey:
+            return None
+
+    def delete(self, key: str) -> None:
+        """Remove the object, if it is there."""
+        self._client.delete_object(Bucket=self._name, Key=key)

@@ -1,0 +1,138 @@
+"""``ports.ExecutionRecords`` on the table and, for what is long, the bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from boto3.dynamodb.conditions import Attr
+
+from abacito.abaco.actor import ActorKey
+from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus, Outcome
+from abacito.abaco.message import Message
+from abacito.aws import keys
+from abacito.aws.buckets import Bucket
+from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, is_new
+
+#: The three attributes by which an item tells its log: inline, or where; and until when.
+LOG_ATTRIBUTES = ("log", "log_object", "log_expires")
+
+
+class ExecutionTable:
+    """Executions in their actor's partition, oldest first by key."""
+
+    def __init__(self, table: Table, bucket: Bucket) -> None:
+        self._table, self._bucket = table, bucket
+
+    def add(self, execution: Execution, message: Message) -> bool:
+        """Put a new execution; a long message goes to the bucket first, so that no record lacks one."""
+        body = message.to_document()
+        inline = len(body) <= keys.INLINE_LIMIT_BYTES
+        if not inline:
+            self._bucket.put(keys.body_object(execution.id), body)
+        item = {
+            "id": execution.id,
+            "status": str(execution.status),
+            "doc": execution.to_document(),
+            "message": body if inline else None,
+        }
+        return self._table.put(Put(keys.execution(execution.key), item, is_new()))
+
+    def undo(self, key: ExecutionKey) -> bool:
+        """Remove it again unless it is claimed."""
+        unclaimed = Attr("worker_id").not_exists()
+        return self._table.delete(Delete(keys.execution(key), unclaimed)) is not None
+
+    def get(self, key: ExecutionKey) -> Execution | None:
+        """The execution as it is now."""
+        item = self._item(key)
+        return _execution(key, item) if item else None
+
+    def message(self, key: ExecutionKey) -> Message | None:
+        """What it was started with."""
+        item = self._item(key)
+        if item is None:
+            return None
+        body = item.get("message") or self._bucket.get(keys.body_object(key.id))
+        return Message.from_document(str(body)) if body else None
+
+    def list(self, actor: ActorKey) -> Sequence[Execution]:
+        """All executions ever, oldest first."""
+        items = self._table.query(keys.partition(actor), keys.EXECUTION)
+        return [_execution(ExecutionKey(actor, str(item["id"])), item) for item in items]
+
+    def set_running(self, key: ExecutionKey) -> None:
+        """RUNNING, if it was SUBMITTED or waits for a repair."""
+        waiting = Attr("status").eq(str(ExecutionStatus.SUBMITTED)) | Attr("retryable").eq(True)
+        change = {"status": str(ExecutionStatus.RUNNING)}
+        self._table.update(Update(keys.execution(key), change, ("retryable",), when=waiting))
+
+    def publish_log(self, key: ExecutionKey, text: str, expires: datetime | None) -> None:
+        """Show this much of the log while it runs."""
+        change = self.log_change(key, text, expires)
+        running = Attr("status").eq(str(ExecutionStatus.RUNNING))
+        self._table.update(Update(keys.execution(key), change, _absent(change), when=running))
+
+    def log(self, key: ExecutionKey, now: datetime) -> str:
+        """The log; empty when there is none, or it has expired by ``now``."""
+        item = self._item(key) or {}
+        expires = item.get("log_expires")
+        if expires and datetime.fromisoformat(str(expires)) <= now:
+            return ""
+        place = item.get("log_object")
+        return (self._bucket.get(str(place)) or "") if place else str(item.get("log", ""))
+
+    def log_change(self, key: ExecutionKey, text: str, expires: datetime | None) -> dict[str, Value]:
+        """What an item must say of this log; a long one is written to the bucket by this call."""
+        when: dict[str, Value] = {"log_expires": expires.isoformat()} if expires else {}
+        if len(text.encode()) <= keys.INLINE_LIMIT_BYTES:
+            return {"log": text, **when}
+        place = keys.log_object(key, expires)
+        self._bucket.put(place, text)
+        return {"log_object": place, **when}
+
+    def delete_logs(self, actor: ActorKey) -> None:
+        """Remove the logs of all its executions."""
+        for item in self._table.query(keys.partition(actor), keys.EXECUTION):
+            if item.get("log_object"):
+                self._bucket.delete(str(item["log_object"]))
+            if "log" in item or "log_object" in item:
+                place = keys.execution(ExecutionKey(actor, str(item["id"])))
+                self._table.update(Update(place, remove=LOG_ATTRIBUTES, when=exists()))
+
+    def add_result(self, key: ExecutionKey, sequence: int, data: bytes) -> None:
+        """Keep one result; the same sequence twice is one result."""
+        self._table.put(Put((keys.results(key.id), f"{sequence:08d}"), {"data": data}, is_new()))
+
+    def take_result(self, key: ExecutionKey) -> bytes | None:
+        """The oldest result; deleting it decides which of two readers gets it."""
+        while True:
+            item = next(self._table.query(keys.results(key.id), limit=1), None)
+            if item is None:
+                return None
+            taken = self._table.delete(Delete((str(item["pk"]), str(item["sk"])), exists()))
+            if taken:
+                return bytes(taken["data"])  # type: ignore[arg-type] # it is bytes that were put there
+
+    def _item(self, key: ExecutionKey) -> Item | None:
+        try:
+            return self._table.get(keys.execution(key))
+        except ValueError:  # a word that is no id stands for no execution
+            return None
+
+
+def _absent(change: dict[str, Value]) -> tuple[str, ...]:
+    """The log attributes that a change does not set: they are from an earlier, shorter log."""
+    return tuple(name for name in LOG_ATTRIBUTES if name not in change)
+
+
+def _execution(key: ExecutionKey, item: Item) -> Execution:
+    outcome, worker = item.get("outcome"), item.get("worker_id")
+    return Execution.from_document(
+        key,
+        str(item["doc"]),
+        status=ExecutionStatus(str(item["status"])),
+        worker_id=str(worker) if worker else None,
+        outcome=Outcome.from_document(str(outcome)) if outcome else None,
+        retryable=bool(item.get("retryable", False)),
+    )

@@ -1,0 +1,102 @@
+"""Where state and messages rest: moto in this process, or any endpoint that speaks AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from abacito.aws.actors import ActorTable, TokenTable
+from abacito.aws.buckets import Bucket
+from abacito.aws.executions import ExecutionTable
+from abacito.aws.mailboxes import Queues, SqsMailboxes, SqsRings
+from abacito.aws.slots import SlotTable
+from abacito.aws.tables import Table
+
+#: How long one look into a command queue may wait. SQS allows 20 s; a stop must not wait that long for an endpoint.
+ENDPOINT_LONG_POLL_S = 3
+EMBEDDED_LONG_POLL_S = 20
+
+
+class Source(Protocol):
+    """Gives clients of DynamoDB, SQS and S3."""
+
+    def client(self, service: Any) -> Any:
+        """The client of a service, shared by all threads."""
+
+    def interrupt(self) -> None:
+        """End the long polls under way, where that can be done."""
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
+
+
+class Endpoint:
+    """Any endpoint that speaks AWS: MiniStack, LocalStack, AWS itself (credentials and region as boto3 finds them)."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = boto3.Session()
+
+    def client(self, service: str) -> Any:
+        """A client; path-style buckets and no optional checksums, which not every engine knows."""
+        config = Config(
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            max_pool_connections=64,
+        )
+        region = self._session.region_name or "us-east-1"
+        return self._session.client(service, endpoint_url=self._url, region_name=region, config=config)  # type: ignore[call-overload]
+
+    def interrupt(self) -> None:
+        """A long poll over the network ends by itself, within ENDPOINT_LONG_POLL_S."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Everything stored, behind its ports.
+
+    ``set_up`` makes table, bucket and command queues, before the first use; ``forget`` drops what is remembered of
+    them when they are gone.
+    """
+
+    actors: ActorTable
+    executions: ExecutionTable
+    slots: SlotTable
+    tokens: TokenTable
+    mailboxes: SqsMailboxes
+    rings: SqsRings
+    set_up: Callable[[Iterable[str]], None]
+    forget: Callable[[], None]
+
+
+def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
+    """The parts over one table, one bucket and the queues of this namespace (bucket names are global on AWS)."""
+    table = Table(source.client("dynamodb"), namespace)
+    bucket = Bucket(source.client("s3"), bucket_name)
+    queues = Queues(source.client("sqs"))
+    executions = ExecutionTable(table, bucket)
+    rings = SqsRings(queues, namespace)
+
+    def set_up(queue_names: Iterable[str]) -> None:
+        table.create()
+        bucket.create()
+        rings.create(queue_names)
+
+    return Storage(
+        actors=ActorTable(table),
+        executions=executions,
+        slots=SlotTable(table, executions),
+        tokens=TokenTable(table),
+        mailboxes=SqsMailboxes(queues, namespace),
+        rings=rings,
+        set_up=set_up,
+        forget=queues.forget_all,
+    )

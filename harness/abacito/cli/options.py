@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_EMULATOR = (
+    click.option(
+        "--runner",
+        type=click.Choice(["auto", "docker", "process"]),
+        help="Where actors run: in Docker, or as processes of this machine. auto: Docker if it answers.  [auto]",
+    ),
+    click.option("--workers", type=click.IntRange(min=1), help="Containers at once.  [twice the cores]"),
+    click.option("--pull/--no-pull", "docker_pull", default=None, help="Let Docker pull missing images.  [no]"),
+    click.option("--case", type=click.Choice(["camel", "snake"]), help="Field names of the API.  [camel]"),
+    click.option("--endpoint-url", metavar="URL", help="Keep state in this AWS-compatible endpoint, not in memory."),
+    click.option("-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."),
+)
+
+
+def emulator_options(command: Command) -> Command:
+    """What every command that starts an emulator takes; unset ones are None, so that environment and files count."""
+    for option in reversed(_EMULATOR):
+        command = option(command)
+    return command
+
+
+def tell(verbose: int) -> None:
+    """Have the log on stderr: warnings, with -v what happens, with -vv everything of ours."""
+    import logging
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("abacito").setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])

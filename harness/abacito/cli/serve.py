@@ -1,0 +1,73 @@
+"""``abacito serve``: Abaco here, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from abacito.cli import exits
+from abacito.cli.options import emulator_options, tell
+from abacito.cli.signals import until_signalled
+
+if TYPE_CHECKING:
+    from abacito.emulator import Emulator
+
+
+@click.command(epilog=f"Example: abacito serve --port 0 --ready-file ready.json\n\n{exits.HELP}")
+@click.option("--host", help="Address to listen on.  [127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [8088]")
+@click.option("--tenant", help="Name of the tenant.  [TACC-PROD]")
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write URL, token and more here when ready (JSON).")
+@emulator_options
+def serve(ready_file: Path | None, verbose: int, **given: Any) -> None:
+    """Run Abaco here until Ctrl-C.
+
+    The base URL is the first line on stdout; a ready token and exports to copy follow.
+    """
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    tell(verbose)
+    code = exits.DONE
+    with Emulator(Settings.read(**given)) as emulator:
+        _announce(emulator, ready_file)
+        try:
+            code = until_signalled()
+        finally:
+            if ready_file:
+                ready_file.unlink(missing_ok=True)
+    raise SystemExit(code)
+
+
+def _announce(emulator: Emulator, ready_file: Path | None) -> None:
+    facts = _facts(emulator)
+    click.echo(facts["url"])
+    click.echo(f"\nexport BASE={facts['url']}\nexport TOKEN={facts['token']}")
+    click.echo('curl -H "Authorization: Bearer $TOKEN" $BASE/actors/v2')
+    click.echo(
+        f"\nUser {facts['username']} (password {facts['password']}) has the admin role; tenant {facts['tenant']}. "
+        f"Actors run with: {facts['runner']}. Ctrl-C stops.",
+        err=True,
+    )
+    if ready_file:
+        unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(facts, indent=1) + "\n")
+        unfinished.chmod(0o600)  # a token stands in it
+        unfinished.replace(ready_file)
+
+
+def _facts(emulator: Emulator) -> dict[str, Any]:
+    admin = emulator.admin
+    return {
+        "url": emulator.url,
+        "pid": os.getpid(),
+        "runner": emulator.runner.name,
+        "tenant": admin.tenant,
+        "username": admin.username,
+        "password": admin.password,
+        "token": emulator.token,
+    }

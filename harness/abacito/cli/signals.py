@@ -1,0 +1,37 @@
+"""Signals that end a command: Ctrl-C, and SIGTERM, which ``docker stop`` and service managers send."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from abacito.cli import exits
+
+
+def until_signalled() -> int:
+    """Wait for SIGINT or SIGTERM; the exit code that belongs to it: 0, a server that is stopped has done its work.
+
+    From then on further signals are ignored, so that stopping is not cut short.
+    """
+    came = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        came.set()
+
+    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGTERM, note)
+    came.wait()
+    return exits.DONE
+
+
+def term_like_interrupt() -> None:
+    """Let SIGTERM end what is under way like Ctrl-C does, with everything cleaned up, and its own exit code."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(exits.TERMINATED)
+
+    signal.signal(signal.SIGTERM, leave)

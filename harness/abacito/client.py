@@ -1,0 +1,224 @@
+"""Actors and executions as a test sees them, over HTTP like any client: the same test runs on a live Abaco."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from abacito.abaco.errors import AbacoError, Misconfigured
+from abacito.abaco.time import real_monotonic
+
+#: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
+PATIENCE_S = 20.0
+_FINAL = ("COMPLETE", "ERROR")
+_REQUEST_S = 60
+
+
+class Refused(AbacoError):
+    """The server refused a request; ``status_code`` is HTTP's, the text names request and answer."""
+
+    def __init__(self, method: str, path: str, response: requests.Response) -> None:
+        self.status_code = response.status_code
+        try:
+            self.message = str(response.json()["message"])
+        except (ValueError, KeyError, TypeError):
+            self.message = response.text[:500]
+        super().__init__(f"{method} {path} was refused with {response.status_code}: {self.message}")
+
+
+class Abaco:
+    """An Abaco at a base URL, asked with one user's token.
+
+    ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name; without it (a
+    server that is not ours) functions cannot be registered.
+    """
+
+    def __init__(
+        self, url: str, token: str, case: str = "camel", stub: Callable[[Callable[..., Any]], str] | None = None
+    ) -> None:
+        self.url, self.token, self._case, self._stub = url, token, case, stub
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither a proxy nor a .netrc of the user's is meant
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def register(self, image: str | Path | Callable[..., Any], **settings: Any) -> Actor:
+        """Register an image, a folder with a Dockerfile, or a function; settings by their snake names.
+
+        Raises Refused, as the server does.
+        """
+        body = {self._name(name): value for name, value in settings.items()}
+        result = self.request("POST", "/actors/v2", json={**body, "image": self._image(image)})
+        return Actor(self, result["id"])
+
+    def as_user(self, token: str) -> Abaco:
+        """The same server, asked by another user."""
+        return Abaco(self.url, token, self._case, self._stub)
+
+    def request(self, method: str, path: str, **arguments: Any) -> Any:
+        """The ``result`` of an answer, its top-level names in snake case. Raises Refused."""
+        response = self.send(method, path, **arguments)
+        if not response.ok:
+            raise Refused(method, path, response)
+        return _snake(response.json()["result"])
+
+    def send(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """Any request with this user's token; the answer as it is. ``arguments`` as ``requests`` takes them."""
+        return self._session.request(method, self.url + path, timeout=_REQUEST_S, **arguments)
+
+    def _name(self, snake: str) -> str:
+        first, *rest = snake.split("_")
+        return snake if self._case == "snake" else first + "".join(part.capitalize() for part in rest)
+
+    def _image(self, image: str | Path | Callable[..., Any]) -> str:
+        if callable(image):
+            if self._stub is None:
+                raise Misconfigured(f"functions such as {image!r} can only be registered with an emulator of our own")
+            return self._stub(image)
+        text = str(image)
+        is_folder = isinstance(image, Path) or text.startswith(("./", "../", "/"))
+        return f"dir:{Path(text).resolve()}" if is_folder else text
+
+
+class Actor:
+    """A registered actor."""
+
+    def __init__(self, abaco: Abaco, actor_id: str) -> None:
+        self._abaco, self.id = abaco, actor_id
+
+    def __repr__(self) -> str:
+        return f"<actor {self.id}>"
+
+    @property
+    def path(self) -> str:
+        """Its path below the base URL."""
+        return f"/actors/v2/{self.id}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """All its fields, as they are now."""
+        return dict(self._abaco.request("GET", self.path))
+
+    @property
+    def status(self) -> str:
+        """Its status, as it is now."""
+        return str(self.details["status"])
+
+    def send(self, message: str | bytes | Mapping[str, Any] | list[Any], **variables: str) -> Execution:
+        """Post a message: text as a form, bytes as a binary message, all else as JSON; ``variables`` as query."""
+        match message:
+            case str():
+                content: dict[str, Any] = {"data": {"message": message}}
+            case bytes():
+                content = {"data": message, "headers": {"Content-Type": "application/octet-stream"}}
+            case _:
+                content = {"json": message}
+        result = self._abaco.request("POST", f"{self.path}/messages", params=variables, **content)
+        return Execution(self._abaco, self, result["execution_id"])
+
+    def wait(self, status: str = "READY", within_s: float = PATIENCE_S) -> Actor:
+        """Until it has this status. Raises TimeoutError, at once when it is in ERROR instead."""
+        seen = _wait(lambda: self.details, lambda found: found["status"] in (status, "ERROR"), within_s)
+        if seen["status"] != status:
+            told = seen.get("status_message")
+            raise TimeoutError(f"{self!r} is {seen['status']}, not {status}, after at most {within_s:g} s: {told}")
+        return self
+
+    def delete(self) -> None:
+        """Delete it, with its workers; blocks while they stop."""
+        self._abaco.request("DELETE", self.path)
+
+
+class Execution:
+    """One run of an actor."""
+
+    def __init__(self, abaco: Abaco, actor: Actor, execution_id: str) -> None:
+        self._abaco, self.actor, self.id = abaco, actor, execution_id
+
+    def __repr__(self) -> str:
+        return f"<execution {self.id}>"
+
+    @property
+    def path(self) -> str:
+        """Its path below the base URL."""
+        return f"{self.actor.path}/executions/{self.id}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """All its fields, as they are now."""
+        return dict(self._abaco.request("GET", self.path))
+
+    @property
+    def status(self) -> str:
+        """SUBMITTED, RUNNING, COMPLETE or ERROR."""
+        return str(self.details["status"])
+
+    @property
+    def exit_code(self) -> int | None:
+        """The container's exit code; None until it is COMPLETE."""
+        return self.details.get("exit_code")
+
+    @property
+    def logs(self) -> str:
+        """What the container has written so far."""
+        return str(self._abaco.request("GET", f"{self.path}/logs")["logs"])
+
+    @property
+    def results(self) -> list[bytes]:
+        """The results not read yet, oldest first; reading takes them away."""
+        found: list[bytes] = []
+        while data := self._abaco.send("GET", f"{self.path}/results").content:
+            found.append(data)
+        return found
+
+    def wait(self, within_s: float = PATIENCE_S) -> Execution:
+        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises TimeoutError, telling what is known."""
+        seen = _wait(lambda: self.details, lambda found: found["status"] in _FINAL, within_s)
+        if seen["status"] not in _FINAL:
+            raise TimeoutError(self._told(seen["status"], within_s))
+        return self
+
+    def watch(self, within_s: float) -> Iterator[dict[str, Any]]:
+        """Its fields, again and again a little later, the last time when it has ended or the time is up."""
+        deadline = real_monotonic() + within_s
+        while True:
+            seen = self.details
+            yield seen
+            if seen["status"] in _FINAL or real_monotonic() >= deadline:
+                return
+            time.sleep(0.1)
+
+    def _told(self, status: str, within_s: float) -> str:
+        actor = self.actor.details
+        message = f" ({actor['status_message'].strip()})" if (actor.get("status_message") or "").strip() else ""
+        tail = "\n".join(self.logs.splitlines()[-20:]) or "(nothing)"
+        return (
+            f"{self!r} is still {status} after {within_s:g} s; its actor {actor['id']} is {actor['status']}{message}. "
+            f"The last lines of its log:\n{tail}"
+        )
+
+
+def _wait(
+    look: Callable[[], dict[str, Any]], enough: Callable[[dict[str, Any]], bool], within_s: float
+) -> dict[str, Any]:
+    """What was last seen: when it is enough, or when the time is up. Looks often at first, then less so."""
+    deadline, pause_s = real_monotonic() + within_s, 0.002
+    while True:
+        seen = look()
+        if enough(seen) or real_monotonic() >= deadline:
+            return seen
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 0.1)
+
+
+def _snake(result: Any) -> Any:
+    if not isinstance(result, dict):
+        return result
+    return {"".join(f"_{c.lower()}" if c.isupper() else c for c in name): value for name, value in result.items()}

@@ -1,0 +1,235 @@
+"""The only place where the parts are put together, started and stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from abacito.abaco import ids
+from abacito.abaco.actor import ActorKey
+from abacito.abaco.authorization import Authorization
+from abacito.abaco.caller import ADMIN
+from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.messaging import Messaging
+from abacito.abaco.platform import Abaco as Platform
+from abacito.abaco.registration import Registration
+from abacito.abaco.tenant import Tenant
+from abacito.abaco.time import RealPace, SystemClock
+from abacito.abaco.tokens import Tokens, User
+from abacito.api import create_app
+from abacito.api.server import Server
+from abacito.aws.embedded import Engine
+from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
+from abacito.client import Abaco
+from abacito.containers.choice import ByImage, choose
+from abacito.settings import Settings
+from abacito.workers.poller import Poller
+from abacito.workers.supervise import Workshop
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+log = logging.getLogger(__name__)
+
+
+class Emulator:
+    """Abaco on this machine: API, store, mailboxes, poller and runner in one process. A context manager.
+
+    Raises Unavailable when something it needs is not there: no Docker, a taken port. Nothing is left then.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.read()
+        self._stops: list[tuple[str, Callable[[], None]]] = []
+        self._stopping = threading.Event()
+        self._clock = SystemClock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start every part; requests are answered when this returns."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every part in order: no more rings, containers away, port closed, store forgotten. Safe to repeat."""
+        self._stopping.set()
+        while self._stops:
+            what, stop = self._stops.pop()
+            try:
+                stop()
+            except AbacoError as error:
+                log.warning("%s did not stop: %s", what, error)
+
+    def reset(self) -> None:
+        """Throw everything away and go on, empty: actors, messages, containers, stubs, tokens.
+
+        Raises Unavailable on an endpoint: what is there may be somebody else's too.
+        """
+        if not isinstance(self._source, Engine):
+            raise Unavailable(f"what is stored at {self.settings.endpoint_url} is not ours alone: it is not reset")
+        self._end_work()
+        self.runner.clear()
+        self._source.reset()
+        self._stored.forget()
+        self._stored.set_up(self.settings.queues)
+        self._source.resume()
+        self._begin_work()
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at the end."""
+        host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host
+        return f"http://{host}:{self._port}"
+
+    @property
+    def admin(self) -> User:
+        """The first user with the admin role. Raises Misconfigured when there is none."""
+        for user in self.settings.accounts().values():
+            if ADMIN in user.roles:
+                return user
+        raise Misconfigured(f"no user in the settings has the admin role {ADMIN}")
+
+    @property
+    def token(self) -> str:
+        """A new token of the admin's."""
+        return self.token_for(self.admin.username, self.admin.tenant)
+
+    def token_for(self, username: str, tenant: str | None = None) -> str:
+        """A new token of this user's. Raises Malformed for a user nobody knows."""
+        return self._tokens.issue(tenant or self.settings.tenant, username)
+
+    def client(self, username: str | None = None) -> Abaco:
+        """A client of this emulator's, for this user; without one, for the first with the admin role."""
+        token = self.token_for(username) if username else self.token
+        return Abaco(self.url, token, self.settings.case, self.stub)
+
+    def stub(self, function: Callable[..., Any], image: str | None = None) -> str:
+        """Have an image be a Python function; its name, made up unless given."""
+        name = image or f"stub/{getattr(function, '__name__', 'function').strip('<>')}-{secrets.token_hex(4)}"
+        self.runner.stubs.register(name, function)
+        return name
+
+    def tenant(self, name: str) -> Tenant:
+        """What a tenant is configured to."""
+        return self.settings.tenant_of(name, self.url)
+
+    def health(self) -> dict[str, str]:
+        """Each part's state, ``ok`` when it is well; asked of the part itself."""
+        nobody = ActorKey("health", ids.new_id())
+        looks: dict[str, Callable[[], object]] = {
+            "api": lambda: self.url,
+            "store": lambda: self._stored.actors.get(nobody),
+            "mailboxes": lambda: self._stored.mailboxes.count(nobody),
+            "poller": self._poller.check,
+            "runner": lambda: self.runner.find("abacito-health"),
+        }
+        return {part: _state(part, look) for part, look in looks.items()}
+
+    def check(self) -> None:
+        """Raise what went wrong in the emulator itself since the last check, not in an actor."""
+        failures, self._poller.failures[:] = list(self._poller.failures), []
+        if failures:
+            raise ExceptionGroup("the emulator failed", failures)
+
+    def _start(self) -> None:
+        settings = self.settings
+        self._folder = Path(tempfile.mkdtemp(prefix="abacito-"))
+        self._on_stop("folder", lambda: shutil.rmtree(self._folder, ignore_errors=True))
+        self._source: Engine | Endpoint = Endpoint(settings.endpoint_url) if settings.endpoint_url else Engine()
+        self._on_stop("engine", self._source.close)
+        # Emulators that share no store must not meet in the daemon either: containers are found by this name.
+        own = f"{settings.emulator}-{secrets.token_hex(3)}"
+        self.namespace = settings.emulator if settings.endpoint_url else own
+        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
+        self._stored.set_up(settings.queues)
+        self._tokens = Tokens(self._stored.tokens, self._clock, settings.accounts())
+        self.runner = self._choose_runner()
+        self._on_stop("runner", self.runner.close)
+        server = Server(self._make_app(), settings.host, settings.port)
+        self._port = server.bind()
+        server.start()
+        self._on_stop("server", server.stop)
+        # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
+        self._begin_work()
+        self._on_stop("poller", self._end_work)
+
+    def _on_stop(self, what: str, stop: Callable[[], None]) -> None:
+        self._stops.append((what, stop))
+
+    def _choose_runner(self) -> ByImage:
+        labels = {"abacito.emulator": self.namespace, "abacito.owner": self._owner}
+        return choose(self.settings.runner, self._folder, labels, pull=self.settings.docker_pull)
+
+    def _begin_work(self) -> None:
+        self._working = threading.Event()  # set to stop
+        # Measured: containers per second no longer grow beyond twice the cores.
+        threads = self.settings.workers or 2 * (os.cpu_count() or 1)
+        long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
+        self._poller = Poller(self._workshop(self._working), self.settings.queues, threads, long_poll_s)
+        self._poller.start()
+
+    def _end_work(self) -> None:
+        """Take no more rings; with their containers gone the workers stop too, and are waited for."""
+        self._working.set()
+        self._source.interrupt()
+        self.runner.clear()
+        self._poller.stop()
+
+    def _workshop(self, stopping: threading.Event) -> Workshop:
+        return Workshop(
+            actors=self._stored.actors,
+            executions=self._stored.executions,
+            slots=self._stored.slots,
+            mailboxes=self._stored.mailboxes,
+            rings=self._stored.rings,
+            runner=self.runner,
+            tokens=self._tokens,
+            clock=self._clock,
+            pace=RealPace(stopping),
+            tenant=self.tenant,
+            stopping=stopping,
+            namespace=self.namespace,
+            poller=self._owner,
+            api_server=lambda: self.settings.callback_url or self.url,
+        )
+
+    def _make_app(self) -> WSGIApplication:
+        stored, clock = self._stored, self._clock
+        parts = (stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, clock)
+        abaco = Platform(
+            registration=Registration(*parts, RealPace(self._stopping)),
+            messaging=Messaging(*parts),
+            authorization=Authorization(stored.actors),
+            tokens=self._tokens,
+            executions=stored.executions,
+            clock=clock,
+            tenant=self.tenant,
+            health=self.health,
+        )
+        return create_app(abaco, case=self.settings.case, version_tag=self.settings.version_tag)
+
+
+def _state(part: str, look: Callable[[], object]) -> str:
+    try:
+        look()
+    except Exception as error:  # noqa: BLE001 # whatever keeps a part from answering is what is asked for here
+        log.warning("%s is not well: %s", part, error)
+        return f"{type(error).__name__}: {error}"
+    return "ok"

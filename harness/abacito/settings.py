@@ -1,0 +1,133 @@
+"""Every setting: its name, its default, and the one place where environment and file are read."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from abacito.abaco.caller import ADMIN, EVERYONE
+from abacito.abaco.errors import Misconfigured
+from abacito.abaco.tenant import Tenant
+from abacito.abaco.tokens import User
+
+DEFAULT_TENANT = "TACC-PROD"
+
+
+class UserSettings(BaseModel):
+    """One ``[[users]]`` table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    username: str
+    password: str
+    roles: tuple[str, ...] = (EVERYONE,)
+    tenant: str | None = None
+
+
+class Settings(BaseSettings):
+    """All of abacito's settings, frozen. Names at the top level that Abaco knows are Abaco's own.
+
+    Keyword > environment (``ABACITO_<NAME>``) > ``abacito.toml`` > ``[tool.abacito]`` of ``pyproject.toml`` > default.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="ABACITO_",
+        toml_file="abacito.toml",
+        pyproject_toml_table_header=("tool", "abacito"),
+    )
+
+    # Ours: where and how the emulator runs.
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8088
+    runner: Literal["auto", "docker", "process"] = "auto"
+    workers: Annotated[int | None, Field(ge=1)] = None
+    emulator: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")] = "abacito"
+    endpoint_url: str | None = None
+    docker_pull: bool = False
+    callback_url: str | None = None
+    sync_timeout: float | None = None
+
+    # Abaco's.
+    tenant: str = DEFAULT_TENANT
+    case: Literal["camel", "snake"] = "camel"
+    version_tag: str = "1.9.1"
+    api_server: str | None = None
+    user_role: str = EVERYONE
+    default_token: bool = True
+    generate_clients: bool = True
+    stateless_default: bool = True
+    log_ex: int = 86_400
+    log_ex_limit: int = 86_400
+    max_log_length: Annotated[int, Field(ge=1)] = 1_000_000
+    max_content_length: Annotated[int, Field(ge=0)] = 500_000_000
+    max_workers_per_actor: Annotated[int, Field(ge=1)] = 6
+    max_run_time: int = -1
+    init_count: Annotated[int, Field(ge=0)] = 1
+    autoscaling: bool = True
+    mem_limit: str | None = None
+    max_cpus: int = -1
+    queues: tuple[str, ...] = ("default", "special")
+    global_mounts: str = ""
+    privileged_mounts: str = ""
+    actor_uid: str | None = None
+    actor_gid: str | None = None
+    users: tuple[UserSettings, ...] = (
+        UserSettings(username="admin", password="abacito", roles=(ADMIN, EVERYONE)),
+        UserSettings(username="jdoe", password="abacito"),
+    )
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings, ``given`` ones over environment and files. Raises Misconfigured, naming each wrong one."""
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise Misconfigured("; ".join(_told(problem) for problem in error.errors())) from error
+        except ValueError as error:  # a file that is no TOML, a variable that is no JSON
+            raise Misconfigured(f"the settings cannot be read: {error}") from error
+
+    def tenant_of(self, name: str, base_url: str) -> Tenant:
+        """What tenant ``name`` is configured to; its links begin with ``base_url`` unless ``api_server`` says else."""
+        shared = {field: getattr(self, field) for field in Tenant.__slots__ if field not in ("name", "api_server")}
+        return Tenant(name=name, api_server=self.api_server or base_url, **shared)
+
+    def accounts(self) -> dict[tuple[str, str], User]:
+        """The users, by tenant and name."""
+        places = [(user.tenant or self.tenant, user) for user in self.users]
+        return {(t, u.username): User(u.username, u.password, t, frozenset(u.roles)) for t, u in places}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of the sources; no ``.env`` file and no secrets folder is looked for."""
+        files = TomlConfigSettingsSource(settings_cls), PyprojectTomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, *files
+
+
+def _told(problem: Any) -> str:
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown setting {place!r}{_nearest(place)}"
+    return f"setting {place} = {problem['input']!r}: {problem['msg']}"
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

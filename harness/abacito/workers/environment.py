@@ -1,0 +1,35 @@
+"""The variables that a container sees, and from where each comes (execution.md §1.1-1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from abacito.abaco.actor import Actor
+from abacito.abaco.execution import ExecutionKey
+from abacito.abaco.message import Message, as_text
+
+
+def environment(
+    actor: Actor, key: ExecutionKey, message: Message, worker_id: str, access_token: str, api_server: str
+) -> Mapping[str, str | None]:
+    """All variables of one execution; None: absent, even if the image sets it.
+
+    Lowest to highest: the actor's default environment, the message's own (query parameters, then what the API
+    says of the request), what the worker says, MSG. An empty name is dropped: Docker would refuse the container.
+    """
+    own = {
+        "_abaco_api_server": api_server,
+        "_abaco_access_token": access_token,
+        "_abaco_actor_dbid": actor.key.dbid,
+        "_abaco_actor_id": actor.id,
+        "_abaco_worker_id": worker_id,
+        "_abaco_container_repo": actor.image or "",
+        "_abaco_actor_state": as_text(actor.state),
+        "_abaco_actor_name": str(actor.name),
+        "_actor_configs": "{}",
+    }
+    defaults = {name: as_text(value) for name, value in (actor.default_environment or {}).items()}
+    variables = {**defaults, **message.variables, **own}
+    if message.binary is None:
+        variables["MSG"] = message.text
+    return {name: value for name, value in variables.items() if name}

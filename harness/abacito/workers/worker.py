@@ -1,0 +1,243 @@
+"""One ring, from its receipt to its end: steps 1 to 4 and 8 of docs/protocol.md."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from abacito.abaco import ids
+from abacito.abaco.actor import Actor, ActorKey, ActorStatus
+from abacito.abaco.errors import ImageUnavailable, RunnerAway, SlotLost
+from abacito.abaco.execution import ExecutionKey
+from abacito.abaco.ports import Delivery, Ring, RingInHand
+from abacito.abaco.registration import first_slot, ready_slot
+from abacito.abaco.worker import HALT_ALL, Hold, Slot
+from abacito.workers.supervise import RING_VISIBILITY_S, Ended, Heart, Stopping, Supervision, Workshop
+
+log = logging.getLogger(__name__)
+
+# Real seconds (docs/protocol.md, figures).
+MESSAGE_VISIBILITY_S = 10
+#: After so many messages a holder lets other rings of the queue have their turn.
+MESSAGES_PER_TURN = 8
+
+
+class Visit:
+    """What a poller does with one ring. Whoever dies or stops in the middle leaves a ring that comes again."""
+
+    def __init__(self, workshop: Workshop, ring: RingInHand) -> None:
+        self._workshop, self._ring = workshop, ring
+        self._actor: Actor | None = None
+
+    def make(self) -> None:
+        """Work for the actor that the ring names. Never raises for what another poller, or a stop, interrupts."""
+        try:
+            self._make()
+        except SlotLost as lost:
+            log.info("%s", lost)
+        except Stopping:
+            log.debug("stopped with ring %s in hand", self._ring.id)
+
+    def _make(self) -> None:
+        self._actor = self._workshop.actors.get(self._key)
+        if self._ring.ring.prepare:
+            self._prepare()
+        held = self._take_over_or_acquire()
+        if held is None:
+            self._workshop.rings.delete(self._ring)
+            return
+        if self._hold(held):
+            self._look()
+
+    @property
+    def _key(self) -> ActorKey:
+        return self._ring.ring.actor
+
+    # Preparing: the image at hand, the actor READY, its first worker up.
+
+    def _prepare(self) -> None:
+        actor = self._actor
+        if actor is None or actor.status == ActorStatus.SHUTTING_DOWN:
+            return
+        self._actor = self._with_image(actor)
+        if not self._workshop.actors.set_status(self._actor):
+            self._actor = self._workshop.actors.get(self._key)
+            return
+        if self._actor.is_ready:
+            self._show_worker(self._actor)
+            self._ring_for_all(self._actor)
+        else:
+            log.warning("actor %s is in ERROR: %s", actor.id, self._actor.status_message)
+            self._drop_idle_slots()
+
+    def _with_image(self, actor: Actor) -> Actor:
+        """READY, or ERROR with Abaco's text; a runner that is away is waited for."""
+        image = actor.image or ""
+        while True:
+            self._workshop.rings.hide(self._ring, RING_VISIBILITY_S)
+            try:
+                self._workshop.runner.prepare(image)
+                return actor.with_status(ActorStatus.READY, " ")
+            except ImageUnavailable as error:
+                began = "Spawner got an exception from call to start_worker. Exception:"
+                reason = f"{began}Error pulling image {image} - exception: {error} "
+                return actor.with_status(ActorStatus.ERROR, reason)
+            except RunnerAway as error:
+                log.warning("runner away, actor %s waits: %s", actor.id, error)
+                self._pause()
+
+    def _pause(self) -> None:
+        self._workshop.pace.sleep(1.0)
+        if self._workshop.stopping.is_set():
+            raise Stopping
+
+    def _show_worker(self, actor: Actor) -> None:
+        """Its worker record comes up: READY, with image and location."""
+        for slot in self._workshop.slots.list(actor.key):
+            up = replace(slot, create_time=self._workshop.clock.now())
+            self._workshop.slots.set_up(ready_slot(up, actor, self._workshop.runner.location))
+
+    def _ring_for_all(self, actor: Actor) -> None:
+        """Rings sent while it was not READY were dropped: one for each message that could run at once now."""
+        waiting = min(self._limit(actor), self._workshop.mailboxes.count(actor.key))
+        for _ in range(waiting - 1):  # this ring itself is the first
+            self._workshop.rings.send(actor.queue, Ring(actor.key))
+
+    def _drop_idle_slots(self) -> None:
+        """Abaco 1.9, spawner.py: an actor whose image cannot be had loses the worker record that was made for it."""
+        for slot in self._workshop.slots.list(self._key):
+            if slot.execution is None:
+                self._workshop.slots.delete_idle(slot)
+
+    # Step 2: a slot.
+
+    def _take_over_or_acquire(self) -> Slot | None:
+        slots = self._workshop.slots.list(self._key)
+        hold = Hold(self._ring.id, secrets.token_hex(8), self._workshop.poller)
+        for seen in slots:
+            if self._is_orphan(seen):
+                return self._take_over(seen, hold)
+        if self._actor is None or not self._actor.is_ready:
+            return None
+        return self._acquire(self._actor, slots, hold)
+
+    def _is_orphan(self, seen: Slot) -> bool:
+        """Whether this ring says that the slot's holder is gone: it came again, or a sweep saw no beat."""
+        ring = self._ring.ring
+        swept = (ring.slot, ring.token, ring.beat) == (seen.number, seen.token, seen.beat)
+        return seen.is_held and (seen.ring == self._ring.id or swept)
+
+    def _take_over(self, seen: Slot, hold: Hold) -> Slot | None:
+        taken = self._workshop.slots.take_over(seen, hold, if_still=seen.ring != self._ring.id)
+        if taken is None:
+            self._workshop.rings.hide(self._ring, 0)
+            raise SlotLost(f"worker slot {seen.number} of actor {seen.actor.id} was taken over by another")
+        log.info("worker %s of actor %s taken over from %s", taken.worker_id, self._key.id, seen.poller)
+        return taken
+
+    def _acquire(self, actor: Actor, slots: Sequence[Slot], hold: Hold) -> Slot | None:
+        for slot, is_new in self._candidates(actor, slots):
+            purged = bool(slot.execution) and (ids.number(slot.execution or "") or 0) < actor.purged_before
+            held = self._workshop.slots.acquire(slot, hold, is_new=is_new, drops=purged)
+            if held is not None:
+                return held
+        return None
+
+    def _candidates(self, actor: Actor, slots: Sequence[Slot]) -> Iterator[tuple[Slot, bool]]:
+        """Idle slots below the limit, those that name a parked execution first; then missing ones."""
+        limit = self._limit(actor)
+        idle = [slot for slot in slots if not slot.is_held and slot.number < limit]
+        yield from ((slot, False) for slot in sorted(idle, key=lambda s: (s.execution is None, s.number)))
+        taken = {slot.number for slot in slots}
+        for number in range(limit):
+            if number not in taken:
+                yield self._new_slot(actor, number), True
+
+    def _new_slot(self, actor: Actor, number: int) -> Slot:
+        slot = replace(first_slot(actor, number), create_time=self._workshop.clock.now())
+        return ready_slot(slot, actor, self._workshop.runner.location)
+
+    def _limit(self, actor: Actor) -> int:
+        return actor.slot_limit(self._workshop.tenant(actor.key.tenant).max_workers_per_actor)
+
+    # Steps 3 and 4: the messages, one after the other.
+
+    def _hold(self, held: Slot) -> bool:
+        """Work with the slot in hand, then give it up. False when the ring is done with: nothing to be looked for."""
+        heart = Heart(self._workshop, self._ring, held)
+        named = held.execution
+        if named is not None and self._supervise(heart, named, fresh=False) is Ended.PARKED:
+            return False
+        for _ in range(MESSAGES_PER_TURN):
+            execution_id = self._next(heart)
+            if execution_id is None:
+                break
+            if self._supervise(heart, execution_id, fresh=True) is Ended.PARKED:
+                return False
+            if self._must_go(heart.held):
+                break
+        self._release(heart.held)
+        return True
+
+    def _supervise(self, heart: Heart, execution_id: str, *, fresh: bool) -> Ended:
+        key = ExecutionKey(self._key, execution_id)
+        ended = Supervision(self._workshop, heart, self._actor, key).run(fresh=fresh)
+        if ended is Ended.PARKED:
+            self._workshop.rings.delete(self._ring)
+        return ended
+
+    def _next(self, heart: Heart) -> str | None:
+        """Receive and claim; the execution that is ours now, or None when nothing more can be had."""
+        while True:
+            heart.renew()
+            delivery = self._workshop.mailboxes.receive(self._key, MESSAGE_VISIBILITY_S)
+            if delivery is None:
+                return None
+            # Read after the slot is held: a deletion is seen here, or it finds the slot.
+            self._actor = self._workshop.actors.get(self._key)
+            if self._actor is None or not self._actor.is_ready or self._workshop.stopping.is_set():
+                self._workshop.mailboxes.release(self._key, delivery)
+                return None
+            if self._claim(heart.held, delivery, self._actor):
+                return delivery.execution_id
+
+    def _claim(self, held: Slot, delivery: Delivery, actor: Actor) -> bool:
+        """Whether we are to run it. The message is deleted in any case: refused, another answers for it."""
+        key = ExecutionKey(self._key, delivery.execution_id)
+        purged = (ids.number(key.id) or 0) < actor.purged_before
+        try:
+            claimed = not purged and self._workshop.slots.claim(held, key)
+        except SlotLost:
+            self._workshop.mailboxes.release(self._key, delivery)
+            self._workshop.rings.send(actor.queue, Ring(self._key))
+            raise
+        self._workshop.mailboxes.delete_message(self._key, delivery)
+        if purged:
+            self._workshop.actors.dropped(self._key)
+        return claimed
+
+    # Step 8: release, and only then look once more.
+
+    def _release(self, held: Slot) -> None:
+        """A stateful actor keeps its idle worker; a stateless one's goes when it is idle and autoscaling is on."""
+        actor = self._actor
+        scales = self._workshop.tenant(self._key.tenant).autoscaling
+        keeps = actor is not None and not (actor.stateless and scales) and not self._must_go(held)
+        if keeps:
+            self._workshop.slots.release(held)
+        else:
+            self._workshop.slots.discard(held)
+
+    def _must_go(self, held: Slot) -> bool:
+        return held.drain or held.halt == HALT_ALL
+
+    def _look(self) -> None:
+        """What came in while the slot was held had its ring dropped; never work on what is found here, give it back."""
+        delivery = self._workshop.mailboxes.receive(self._key, MESSAGE_VISIBILITY_S)
+        if delivery is None:
+            self._workshop.rings.delete(self._ring)
+            return
+        self._workshop.mailboxes.release(self._key, delivery)
+        self._workshop.rings.hide(self._ring, 0)
