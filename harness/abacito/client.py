@@ -179,7 +179,7 @@ class Execution:
         return found
 
     def wait(self, within_s: float = PATIENCE_S) -> Execution:
-        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises TimeoutError, telling what is known."""
+        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises TimeoutError, with what is known."""
         seen = _wait(lambda: self.details, lambda found: found["status"] in _FINAL, within_s)
         if seen["status"] not in _FINAL:
             raise TimeoutError(self._told(seen["status"], within_s))
@@ -199,10 +199,8 @@ class Execution:
         actor = self.actor.details
         message = f" ({actor['status_message'].strip()})" if (actor.get("status_message") or "").strip() else ""
         tail = "\n".join(self.logs.splitlines()[-20:]) or "(nothing)"
-        return (
-            f"{self!r} is still {status} after {within_s:g} s; its actor {actor['id']} is {actor['status']}{message}. "
-            f"The last lines of its log:\n{tail}"
-        )
+        actor_is = f"its actor {actor['id']} is {actor['status']}{message}"
+        return f"{self!r} is still {status} after {within_s:g} s; {actor_is}. The last lines of its log:\n{tail}"
 
 
 def _wait(

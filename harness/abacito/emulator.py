@@ -213,13 +213,15 @@ class Emulator:
     def _make_app(self) -> WSGIApplication:
         stored, clock = self._stored, self._clock
         parts = (stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, clock)
+        pace = RealPace(self._stopping)
         abaco = Platform(
-            registration=Registration(*parts, RealPace(self._stopping)),
+            registration=Registration(*parts, pace),
             messaging=Messaging(*parts),
             authorization=Authorization(stored.actors),
             tokens=self._tokens,
             executions=stored.executions,
             clock=clock,
+            pace=pace,
             tenant=self.tenant,
             health=self.health,
         )

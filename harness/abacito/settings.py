@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     endpoint_url: str | None = None
     docker_pull: bool = False
     callback_url: str | None = None
-    sync_timeout: float | None = None
 
     # Abaco's.
     tenant: str = DEFAULT_TENANT

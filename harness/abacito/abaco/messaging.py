@@ -46,6 +46,19 @@ class Messaging:
         log.info("execution %s of actor %s submitted by %s", execution.id, actor.id, executor)
         return execution
 
+    def outcome_of(self, execution: Execution) -> bytes | str | None:
+        """What a synchronous post answers, if it can answer now: the first result, which is thereby gone, else the log.
+
+        A result counts at once, the log only when the execution is final (execution.md §10); None: not yet.
+        """
+        found = self._executions.get(execution.key)  # looked at first: what was sent before the end is there after it
+        result = self._executions.take_result(execution.key)
+        if result is not None:
+            return result
+        if found is not None and not (found.is_final or found.retryable):
+            return None
+        return self._executions.log(execution.key, self._clock.now())
+
     def waiting(self, actor: Actor) -> int:
         """How many messages wait, those that could not be started included; not those in work."""
         held_back = sum(1 for slot in self._slots.list(actor.key) if slot.execution and not slot.is_held)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.messaging import Messaging
-from abacito.abaco.ports import Clock, ExecutionRecords
+from abacito.abaco.ports import Clock, ExecutionRecords, Pace
 from abacito.abaco.registration import Registration
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
@@ -23,5 +23,6 @@ class Abaco:
     tokens: Tokens
     executions: ExecutionRecords
     clock: Clock
+    pace: Pace
     tenant: Callable[[str], Tenant]
     health: Callable[[], dict[str, str]]

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request
 
 from abacito.abaco.actor import Actor
 from abacito.abaco.errors import Malformed
+from abacito.abaco.execution import Execution
 from abacito.abaco.message import Message, as_text
 from abacito.abaco.permission import Level
 from abacito.api import wire
@@ -43,9 +44,19 @@ def post_message(identifier: str) -> Response:
     found = actor(identifier, Level.EXECUTE)
     posted = read_message()
     execution = abaco().messaging.post(found, caller().username, posted.message(found))
+    if request.args.get("_abaco_synchronous", "").lower() == "true":
+        return _outcome(execution)
     url = wire.actor_url(found.api_server, found.key)
     links = {**_links(found), "self": f"{url}/executions/{execution.id}", "messages": f"{url}/messages"}
     return wire.ok(wire.shown({"execution_id": execution.id, "msg": posted.echo, "_links": links}))
+
+
+def _outcome(execution: Execution) -> Response:
+    """Hold the request until there is a result or an end; the answer has no envelope (http-api §3.3)."""
+    while (outcome := abaco().messaging.outcome_of(execution)) is None:
+        abaco().pace.sleep(0.05)
+    is_result = isinstance(outcome, bytes)
+    return Response(outcome, content_type=_BINARY if is_result else "text/html; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)

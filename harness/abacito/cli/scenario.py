@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from abacito.cli import exits
 from abacito.cli.options import emulator_options, tell
@@ -39,8 +40,10 @@ def scenario() -> None:
     f"abacito scenario run story.yaml --target https://api.tacc.utexas.edu --token $TOKEN\n\n{exits.HELP}"
 )
 @_files
-@click.option("--target", metavar="URL", help="Play on this Abaco, not on an emulator of our own.")
-@click.option("--token", metavar="T", help="The token for --target.")
+@click.option(
+    "--target", metavar="URL", envvar="ABACITO_TARGET", help="Play on this Abaco, not on an emulator of our own."
+)
+@click.option("--token", metavar="T", envvar="ABACITO_TOKEN", help="The token for --target.")
 @click.option("--user-token", "user_tokens", multiple=True, metavar="USER=T", help="A token for steps `as: USER`.")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first story that fails.")
 @emulator_options
@@ -57,7 +60,7 @@ def run(
 
     With -v answers and logs are shown in full.
     """
-    _check_usage(target, token, user_tokens, given)
+    _check_usage(target, user_tokens, given)
     tell(verbose)
     term_like_interrupt()
     tokens = dict(_user_token(pair) for pair in user_tokens)
@@ -91,8 +94,9 @@ def check(files: tuple[Path, ...]) -> None:
     raise SystemExit(exits.USAGE if wrong else exits.DONE)
 
 
-def _check_usage(target: str | None, token: str | None, user_tokens: tuple[str, ...], given: dict[str, Any]) -> None:
-    if target is None and (token or user_tokens):
+def _check_usage(target: str | None, user_tokens: tuple[str, ...], given: dict[str, Any]) -> None:
+    is_typed = click.get_current_context().get_parameter_source("token") is ParameterSource.COMMANDLINE
+    if target is None and (is_typed or user_tokens):
         raise click.UsageError("--token and --user-token are for --target: our own emulator's are known")
     ours = [name for name, value in given.items() if value is not None and name != "case"]
     if target is not None and ours:
@@ -151,7 +155,7 @@ def _sum_up(outcomes: list[Outcome], stories: int) -> int:
 
 
 class _Transcript:
-    """What is played, on stdout: in colour on a terminal, unless NO_COLOR is set."""
+    """What is played, on stdout: styled on a terminal, unless NO_COLOR is set."""
 
     def __init__(self, is_full: bool) -> None:
         from rich.console import Console
@@ -206,4 +210,4 @@ class _Transcript:
         return text if self._is_full or len(text) <= ANSWER_WIDTH else f"{text[:ANSWER_WIDTH]} …"
 
     def _print(self, text: str, style: str | None = None) -> None:
-        self._console.print(text, style=style)
+        self._console.print(text, style=None if self._console.no_color else style)

@@ -1,0 +1,66 @@
+"""Stories are written in camel case; these are the words of a server in snake case."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import JsonValue
+
+# Every field of more than one word that Abaco 1.9.1 takes; all others are the user's own.
+_SNAKE = {
+    "actorId": "actor_id",
+    "cronNextEx": "cron_next_ex",
+    "cronOn": "cron_on",
+    "cronSchedule": "cron_schedule",
+    "defaultEnvironment": "default_environment",
+    "isSecret": "is_secret",
+    "logEx": "log_ex",
+    "maxCpus": "max_cpus",
+    "maxUses": "max_uses",
+    "maxWorkers": "max_workers",
+    "memLimit": "mem_limit",
+    "statusMessage": "status_message",
+    "useContainerUid": "use_container_uid",
+}
+
+
+def snake_name(name: str, path: str) -> str:
+    """A request field's name for a server in snake case; what goes to a mailbox or a state is the user's, and stays."""
+    is_users = re.search(r"/(messages|state)/?(\?|$)", path) is not None
+    return name if is_users else _SNAKE.get(name, name)
+
+
+def camel_answer(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The envelope as a server in camel case gives it.
+
+    The keys of ``result``, or of each object in it when it is a list, become camel, and those with null vanish, as
+    there; so do the keys of the executions and of what a search found, which keep their nulls in both.
+    """
+    result = answer.get("result")
+    if "version" not in answer or not isinstance(result, dict | list):
+        return answer
+    return {**answer, "result": _camel_result(result)}
+
+
+def _camel_result(result: dict[str, JsonValue] | list[JsonValue]) -> JsonValue:
+    if isinstance(result, list):
+        return [_without_nulls(_camel(item)) for item in result]
+    record = _camel(result)
+    if isinstance(record, dict):
+        for name in {"executions", "search"} & record.keys():
+            items = record[name]
+            record[name] = [_camel(item) for item in items] if isinstance(items, list) else items
+        record |= {"_metadata": _camel(record["_metadata"])} if "_metadata" in record else {}
+    return _without_nulls(record)
+
+
+def _camel(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"(?<=[a-z0-9])_([a-z])", lambda found: found[1].upper(), key): item for key, item in value.items()}
+
+
+def _without_nulls(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return {key: item for key, item in value.items() if item is not None}

@@ -1,0 +1,45 @@
+"""What all tests share: whether there is a Docker daemon, and how thorough the random ones are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("quick", max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("ABACITO_TEST_PROFILE", "quick"))
+
+_REQUIRE_DOCKER = os.environ.get("ABACITO_TEST_REQUIRE_DOCKER") == "1"
+
+
+@pytest.fixture(scope="session")
+def docker_daemon() -> None:
+    """For tests that need a daemon: skips them, with a sentence, where none answers; fails them where one must."""
+    from abacito.abaco.errors import Unavailable
+    from abacito.containers.daemon import connect
+
+    try:
+        connect().close()
+    except Unavailable as error:
+        if _REQUIRE_DOCKER:
+            pytest.fail(f"container tests must run here, and cannot: {error}")
+        pytest.skip(f"no Docker daemon: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _daemon_for_marked_tests(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("docker"):
+        request.getfixturevalue("docker_daemon")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where Docker is required, a container test that was skipped all the same, for whatever reason, has failed."""
+    report = yield
+    if _REQUIRE_DOCKER and report.skipped and item.get_closest_marker("docker"):
+        report.outcome = "failed"
+        report.longrepr = f"a container test was skipped where Docker is required: {report.longrepr}"
+    return report
