@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from abacito.aws.embedded import Engine
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from abacito.abaco.actor import Actor, ActorStatus
@@ -26,6 +25,8 @@ from abacito.abaco.ports import ContainerState, Ring
 from abacito.abaco.registration import Description, Registration
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens, User
+from abacito.abaco.worker import Slot
+from abacito.aws.embedded import Engine
 from abacito.aws.session import Storage, storage
 from abacito.workers.supervise import RING_VISIBILITY_S, Workshop
 from abacito.workers.worker import Visit
@@ -33,6 +34,8 @@ from abacito.workers.worker import Visit
 TENANT = Tenant("SIM", "http://sim", max_workers_per_actor=2, generate_clients=False)
 OWNER = Caller("owner", "SIM", frozenset({ADMIN}))
 LIMITS = {"stateful": 1, "stateless": 2}
+#: How often an idle poller looks for a ring; the real one is told at once.
+IDLE_S = 2.0
 
 
 class Turn:
@@ -74,6 +77,7 @@ class SteppedSource:
 
     def __init__(self, turn: Turn, engine: Engine) -> None:
         self._turn, self._engine = turn, engine
+        self.account = engine.account
 
     def client(self, service: Any) -> Any:
         return Stepped(self._turn, self._engine.client(service))
@@ -208,7 +212,7 @@ class Daemon:
 
 
 class CountedSlots:
-    """The slots; each takeover is counted."""
+    """The slots; takeovers and claims are counted."""
 
     def __init__(self, world: World, slots: Any) -> None:
         self._world, self._slots = world, slots
@@ -218,8 +222,19 @@ class CountedSlots:
         self._world.takeovers += taken is not None
         return taken
 
+    def claim(self, held: Slot, execution: ExecutionKey) -> bool:
+        claimed = self._slots.claim(held, execution)
+        self._world.claims[execution.id] += claimed
+        assert self._world.claims[execution.id] <= 1, f"{execution.id} claimed twice"
+        return bool(claimed)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._slots, name)
+
+
+# One engine for all worlds, one after the other: making its clients would take longer than most worlds last.
+_present: list[World] = []
+_ENGINE = Engine(monotonic=lambda: _present[-1].now)
 
 
 class World:
@@ -239,11 +254,14 @@ class World:
         self.pollers: dict[str, greenlet] = {}
         self.lengths = iter(lambda: 1.0, None)
         self.takeovers = 0
+        self.claims: Counter[str] = Counter()
         self._visit, self._made, self._rings = visit, 0, rings
         self._turn = Turn(self)
-        self.engine = Engine(monotonic=lambda: self.now)
+        _present.append(self)
+        self.engine = _ENGINE
+        self.engine.reset()
         source = SteppedSource(self._turn, self.engine)
-        self.stored = stored(source) if stored else storage(source, "sim", "abacito-sim")
+        self.stored = stored(source) if stored else storage(source, "sim", f"abacito-{self.engine.account}")
         self.stored.set_up(("default",))
         self.daemon = Daemon(self, self._turn)
         parts = self.stored
@@ -258,7 +276,7 @@ class World:
     def close(self) -> None:
         for name in list(self.pollers):
             self.kill(name)
-        self.engine.close()
+        _present.remove(self)
 
     # What clients do.
 
@@ -273,7 +291,7 @@ class World:
         self.stored.rings.send("default", Ring(self.actors[kind].key), delay_s)
 
     def double_message(self, kind: str) -> None:
-        """The queue delivers an accepted message once more."""
+        """The queue delivers an accepted message once more, and its ring."""
         for execution_id in self.accepted[kind][-1:]:
             key = self.actors[kind].key
             url = self.stored.mailboxes._queues.url(self.stored.mailboxes._name(key))
@@ -282,6 +300,7 @@ class World:
             self.engine.client("sqs").send_message(
                 QueueUrl=url, MessageBody=execution_id, MessageGroupId=group, MessageDeduplicationId=str(self._made)
             )
+        self.ring(kind)
 
     def repair(self, kind: str) -> None:
         """What a PUT with force does for the protocol: write, then as many rings as the limit."""
@@ -322,15 +341,28 @@ class World:
         poller.switch()
         return True
 
+    def work_until_idle(self, name: str, at_most: int = 80) -> None:
+        """Let one poller work alone, while time stands still."""
+        for _ in range(at_most):
+            if not self.step(name):
+                return
+
     def run_until_rest(self, horizon_s: float) -> None:
         """Everybody works, nobody fails, until nothing happens any more or ``horizon_s`` are over."""
         end, quiet_since = self.now + horizon_s, self.now
-        while self.now < end and self.now - quiet_since < 2 * RING_VISIBILITY_S:
+        while self.now < end and self.now - quiet_since < RING_VISIBILITY_S + 2 * IDLE_S:
             moved = [self.step(name) for name in list(self.pollers)]
             if not any(moved):
-                self.now += 0.5
+                self.now = self._next_event()
             elif any(self._is_busy(poller) for poller in self.pollers.values()):
                 quiet_since = self.now
+
+    def _next_event(self) -> float:
+        """When the next poller wakes; half a second on when one waits for more than the time."""
+        waits = [self.waits.get(poller, (None, 0.0)) for poller in self.pollers.values()]
+        if not waits or any(until is not None for until, _ in waits):
+            return self.now + 0.5
+        return max(self.now + 0.001, min(wake for _, wake in waits))
 
     def _is_busy(self, poller: greenlet) -> bool:
         return poller in self.visiting
@@ -340,7 +372,7 @@ class World:
         while True:
             ring = workshop.rings.receive("default", 0, RING_VISIBILITY_S)
             if ring is None:
-                self._turn(wake=self.now + 0.5)
+                self._turn(wake=self.now + IDLE_S)
                 continue
             self.visiting.add(getcurrent())
             try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as CherootServer
 
 from abacito.abaco.errors import Unavailable
@@ -12,8 +14,37 @@ from abacito.abaco.errors import Unavailable
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_DOUBLED_SLASHES = re.compile(rb"^(\S+ )//+")
+
 # One thread is tied to each connection that is kept alive, and synchronous calls hold theirs.
 _THREADS = 64
+
+
+class _OneSlash:
+    """A reader of request lines whose targets begin with one slash."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+
+    def readline(self) -> bytes:
+        """The next line."""
+        return _DOUBLED_SLASHES.sub(rb"\1/", self._reader.readline())
+
+
+class _Request(HTTPRequest):
+    """``GET //actors`` is a path here, as for the proxy before Abaco; cheroot would take ``actors`` for a host."""
+
+    def read_request_line(self) -> bool:
+        """Read and parse the first line; False when it is no request."""
+        reader, self.rfile = self.rfile, _OneSlash(self.rfile)
+        try:
+            return bool(super().read_request_line())  # type: ignore[no-untyped-call] # cheroot has no types
+        finally:
+            self.rfile = reader
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
 
 
 class Server:
@@ -21,6 +52,7 @@ class Server:
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
         self._cheroot = CherootServer((host, port), app, numthreads=10, max=_THREADS, shutdown_timeout=1)
+        self._cheroot.ConnectionClass = _Connection
         self._thread: threading.Thread | None = None
         self._host = host
 

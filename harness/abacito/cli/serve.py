@@ -32,7 +32,6 @@ def serve(ready_file: Path | None, verbose: int, **given: Any) -> None:
     from abacito.settings import Settings
 
     tell(verbose)
-    code = exits.DONE
     with Emulator(Settings.read(**given)) as emulator:
         _announce(emulator, ready_file)
         try:

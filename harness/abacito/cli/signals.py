@@ -10,13 +10,15 @@ from abacito.cli import exits
 
 
 def until_signalled() -> int:
-    """Wait for SIGINT or SIGTERM; the exit code that belongs to it: 0, a server that is stopped has done its work.
+    """Wait for SIGINT or SIGTERM; the exit code that belongs to it.
 
     From then on further signals are ignored, so that stopping is not cut short.
     """
     came = threading.Event()
+    codes: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
+        codes.append(exits.TERMINATED if number == signal.SIGTERM else exits.INTERRUPTED)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         came.set()
@@ -24,7 +26,7 @@ def until_signalled() -> int:
     signal.signal(signal.SIGINT, note)
     signal.signal(signal.SIGTERM, note)
     came.wait()
-    return exits.DONE
+    return codes[0]
 
 
 def term_like_interrupt() -> None:

@@ -1,0 +1,194 @@
+"""The commands as processes of their own: what they print, their exit codes, what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from abacito.abaco.time import real_monotonic
+
+ABACITO = [sys.executable, "-m", "abacito"]
+
+
+def abacito(*arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "NO_COLOR": "1", **environment}
+    return subprocess.run([*ABACITO, *arguments], capture_output=True, text=True, timeout=120, env=env, cwd=folder)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from abacito.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'flask','boto3','moto','docker','pydantic','requests','rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["serve", "--port", "x"], 2, "'x' is not a valid integer"),
+        (["serve", "--case", "kebab"], 2, "'kebab' is not one of 'camel', 'snake'"),
+        (["serve", "--nonsense"], 2, "No such option"),
+        (["nonsense"], 2, "No such command"),
+        (["run", "abacosamples/test"], 2, "exactly one of -m, --json and --binary"),
+        (["run", "abacosamples/test", "--json", "{"], 2, "is not JSON"),
+        (["run", "abacosamples/test", "-m", "x", "-e", "novalue"], 2, "is not NAME=VALUE"),
+        (["run", "no/such:image", "-m", "x", "--runner", "process"], 1, "no/such:image"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_the_documented_code(arguments: list[str], code: int, words: str) -> None:
+    done = abacito(*arguments)
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_setting_names_itself_and_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "abacito.toml").write_text("log_exx = 5\n")
+
+    done = abacito("serve", "--port", "0", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr == "abacito: unknown setting 'log_exx'; did you mean 'log_ex'?\n"
+
+
+def test_a_broken_settings_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "abacito.toml").write_text("log_ex = = 5\n")
+
+    done = abacito("serve", "--port", "0", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "the settings cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told_with_the_remedy() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        done = abacito("serve", "--port", str(port), "--runner", "process")
+
+    assert done.returncode == 3
+    assert f"127.0.0.1:{port}" in done.stderr
+    assert "0 for a free one" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_docker_is_told_with_the_remedy() -> None:
+    done = abacito("serve", "--port", "0", "--runner", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
+
+    assert done.returncode == 3
+    assert "unix:///nowhere/docker.sock" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_prints_the_log_and_exits_with_the_actors_code() -> None:
+    echo = abacito("run", "echo", "-m", "hello", "--runner", "process")
+    fails = abacito("run", "fails", "-m", "7", "--runner", "process")
+
+    assert (echo.returncode, echo.stdout) == (0, "hello\n")
+    assert fails.returncode == 7
+
+
+def test_run_takes_a_folder_variables_and_json(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM busybox\nCOPY actor.sh /\nCMD ["sh", "/actor.sh"]\n')
+    (tmp_path / "actor.sh").write_text('echo "$GREETING $MSG"\n')
+
+    done = abacito("run", str(tmp_path), "--json", '{"a": [true]}', "-e", "GREETING=hi", "--runner", "process")
+
+    assert (done.returncode, done.stdout) == (0, "hi {'a': [True]}\n")
+
+
+def test_run_gives_up_after_its_timeout() -> None:
+    done = abacito("run", "sleeps", "-m", "60", "--timeout", "1", "--runner", "process")
+
+    assert done.returncode == 124
+
+
+@pytest.fixture
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """A server of its own, told by its ready file, with temporary files in a folder of its own."""
+    ready, scratch = tmp_path / "ready.json", tmp_path / "tmp"
+    scratch.mkdir()
+    runner = getattr(request, "param", "process")
+    # A short path: sockets are made below it.
+    with tempfile.TemporaryDirectory(prefix="a") as short:
+        env = {**os.environ, "TMPDIR": short}
+        command = [*ABACITO, "serve", "--port", "0", "--ready-file", str(ready), "--runner", runner]
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout
+        first = process.stdout.readline().strip()
+        deadline = real_monotonic() + 30
+        while not ready.exists():
+            assert real_monotonic() < deadline
+            assert process.poll() is None
+        facts = json.loads(ready.read_text())
+        assert facts["url"] == first
+        yield process, {**facts, "scratch": short}
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("served", ["process", pytest.param("docker", marks=pytest.mark.docker)], indirect=True)
+def test_serve_stops_cleanly_within_five_seconds_whatever_runs(
+    served: tuple[subprocess.Popen[str], dict[str, str]], sign: signal.Signals, tmp_path: Path
+) -> None:
+    process, facts = served
+    from abacito.client import Abaco
+
+    abaco = Abaco(facts["url"], facts["token"])
+    execution = abaco.register("sleeps").wait(within_s=60).send("60")
+    for details in execution.watch(20):
+        if details["status"] == "RUNNING":
+            break
+    assert execution.status == "RUNNING"
+
+    began = real_monotonic()
+    process.send_signal(sign)
+    _, errors = process.communicate(timeout=20)
+
+    assert real_monotonic() - began < 5
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[sign], errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "ready.json").exists()
+    assert list(Path(facts["scratch"]).iterdir()) == []
+    abaco.close()
+    if facts["runner"] == "docker":
+        labelled = ["docker", "ps", "-aq", "--filter", "label=abacito.emulator"]
+        assert subprocess.run(labelled, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_serve_answers_the_lectures_first_command(served: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
+    _, facts = served
+
+    answer = requests.get(
+        f"{facts['url']}/actors/v2", headers={"Authorization": f"Bearer {facts['token']}"}, timeout=10
+    ).json()
+
+    assert answer == {
+        "message": "Actors retrieved successfully.",
+        "result": [],
+        "status": "success",
+        "version": "1.9.1",
+    }
+    assert set(facts) >= {"url", "pid", "runner", "tenant", "username", "password", "token"}
