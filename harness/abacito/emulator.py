@@ -18,6 +18,7 @@ from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.messaging import Messaging
+from abacito.abaco.news import News
 from abacito.abaco.platform import Abaco as Platform
 from abacito.abaco.registration import Registration
 from abacito.abaco.tenant import Tenant
@@ -50,6 +51,7 @@ class Emulator:
         self._stops: list[tuple[str, Callable[[], None]]] = []
         self._stopping = threading.Event()
         self._clock = SystemClock()
+        self._news = News()
 
     def __enter__(self) -> Self:
         self.start()
@@ -203,6 +205,7 @@ class Emulator:
             tokens=self._tokens,
             clock=self._clock,
             pace=RealPace(stopping),
+            news=self._news,
             tenant=self.tenant,
             stopping=stopping,
             namespace=self.namespace,
@@ -222,6 +225,7 @@ class Emulator:
             executions=stored.executions,
             clock=clock,
             pace=pace,
+            news=self._news,
             tenant=self.tenant,
             health=self.health,
         )

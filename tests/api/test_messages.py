@@ -171,7 +171,8 @@ def _post_without_length(api: Api, actor: str) -> str:
         {"data": b'{"a":', "headers": {"Content-Type": "application/json"}},
         {"data": b"xyz", "headers": {"Content-Type": "application/octet-stream; charset=x"}},
         {"data": {"message": "a\0b"}},
-        {"json": {"a": "\0"}},
+        {"json": "a\0b"},
+        {"data": {"message": "m"}, "params": {"a": "x\0"}},
     ],
     ids=lambda r: str(r)[:40],
 )
@@ -181,9 +182,8 @@ def test_what_cannot_be_a_message_is_refused_and_leaves_no_execution(api: Api, r
 
     message = api.refusal("POST", f"/actors/{actor}/messages", **request_)
 
-    if request_.get("json") is None:
-        assert message == NOT_SERIALIZABLE
-        assert api.result("GET", f"/actors/{actor}/executions")["executions"] == []
+    assert message == NOT_SERIALIZABLE
+    assert api.result("GET", f"/actors/{actor}/executions")["executions"] == []
 
 
 def test_query_parameters_are_variables_over_the_default_environment_and_under_the_platforms(api: Api) -> None:

@@ -21,6 +21,7 @@ from abacito.abaco.errors import ContainerGone, NameTaken, StartRefused
 from abacito.abaco.execution import ExecutionKey, ExecutionStatus
 from abacito.abaco.message import Message
 from abacito.abaco.messaging import Messaging
+from abacito.abaco.news import News
 from abacito.abaco.ports import ContainerState, Ring
 from abacito.abaco.registration import Description, Registration
 from abacito.abaco.tenant import Tenant
@@ -392,6 +393,7 @@ class World:
             tokens=Tokens(parts.tokens, self.clock, {("SIM", "owner"): User("owner", "", "SIM", frozenset())}),
             clock=self.clock,
             pace=Pace(self, self._turn),
+            news=News(),
             tenant=lambda _: TENANT,
             stopping=threading.Event(),
             namespace="sim",

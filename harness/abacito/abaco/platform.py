@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.messaging import Messaging
+from abacito.abaco.news import News
 from abacito.abaco.ports import Clock, ExecutionRecords, Pace
 from abacito.abaco.registration import Registration
 from abacito.abaco.tenant import Tenant
@@ -24,5 +25,6 @@ class Abaco:
     executions: ExecutionRecords
     clock: Clock
     pace: Pace
+    news: News
     tenant: Callable[[str], Tenant]
     health: Callable[[], dict[str, str]]

@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from abacito.abaco.platform import Abaco
 from abacito.api import actors, executions, messages, refusals
 from abacito.api.caller import pass_gateway
-from abacito.api.control import health
+from abacito.api.control import health, wait
 from abacito.api.paths import NormalizedPaths
 
 
@@ -23,7 +23,8 @@ def create_app(abaco: Abaco, *, case: str, version_tag: str) -> Flask:
     app.extensions["abacito"] = abaco
     for blueprint in (actors.bp, messages.bp, executions.bp):
         app.register_blueprint(blueprint)
-    app.register_blueprint(health.bp)
+    for blueprint in (health.bp, wait.bp):
+        app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)
     refusals.install(app)

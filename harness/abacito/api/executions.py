@@ -27,14 +27,14 @@ def list_executions(identifier: str) -> Response:
 def get_execution(identifier: str, execution_id: str) -> Response:
     """One execution; its actor may be gone, then an admin still reads it."""
     key = actor_key(identifier, Level.READ)
-    return wire.ok(shown(_existing(key, execution_id)), "Actor execution retrieved successfully.")
+    return wire.ok(shown(existing(key, execution_id)), "Actor execution retrieved successfully.")
 
 
 @bp.get("/<execution_id>/logs")
 def get_logs(identifier: str, execution_id: str) -> Response:
     """The log so far; empty when there is none, none yet, or none any more."""
     found = actor(identifier, Level.READ)
-    execution = _existing(found.key, execution_id)
+    execution = existing(found.key, execution_id)
     text = abaco().executions.log(execution.key, abaco().clock.now())
     url = _url(execution)
     links = {
@@ -112,7 +112,8 @@ def _item(execution: Execution) -> dict[str, Any]:
     return wire.shown(fields, keep_nulls=True)
 
 
-def _existing(actor: ActorKey, execution_id: str) -> Execution:
+def existing(actor: ActorKey, execution_id: str) -> Execution:
+    """The execution. Raises Absent."""
     found = abaco().executions.get(ExecutionKey(actor, execution_id))
     if found is None:
         raise Absent(f"No executions found with actor id of {actor.id} and execution id of {execution_id}.")

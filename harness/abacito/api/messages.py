@@ -53,8 +53,10 @@ def post_message(identifier: str) -> Response:
 
 def _outcome(execution: Execution) -> Response:
     """Hold the request until there is a result or an end; the answer has no envelope (http-api §3.3)."""
+    news = abaco().news.count
     while (outcome := abaco().messaging.outcome_of(execution)) is None:
-        abaco().pace.sleep(0.05)
+        abaco().news.wait(news, 0.1)
+        news = abaco().news.count
     is_result = isinstance(outcome, bytes)
     return Response(outcome, content_type=_BINARY if is_result else "text/html; charset=utf-8")
 
@@ -73,9 +75,9 @@ class Posted:
         Raises Malformed for text that no process can be given.
         """
         value = None if self.binary is not None else as_text(self.echo)
-        if value is not None and "\0" in value:
-            raise Malformed(NOT_SERIALIZABLE)
         query = {name: text for name, text in request.args.items() if name != "message"}
+        if any("\0" in text for text in (value or "", *query, *query.values())):
+            raise Malformed(NOT_SERIALIZABLE)
         own = {
             "_abaco_username": caller().username,
             "_abaco_Content_Type": self.content_type,

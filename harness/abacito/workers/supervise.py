@@ -22,8 +22,9 @@ from abacito.abaco.errors import (
     SlotLost,
     StartRefused,
 )
-from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus
+from abacito.abaco.execution import ExecutionKey, ExecutionStatus
 from abacito.abaco.message import Message
+from abacito.abaco.news import News
 from abacito.abaco.ports import (
     ActorRecords,
     Clock,
@@ -86,6 +87,7 @@ class Workshop:
     tokens: Tokens
     clock: Clock
     pace: Pace
+    news: News
     tenant: Callable[[str], Tenant]
     stopping: threading.Event
     namespace: str
@@ -102,6 +104,7 @@ class Heart:
 
     def __init__(self, workshop: Workshop, ring: RingInHand, held: Slot) -> None:
         self._workshop, self._ring, self.held = workshop, ring, held
+        # The ring was received a moment ago, unless an image was prepared in between, which renews it too.
         self._last = workshop.pace.monotonic()
 
     def beat(self) -> None:
@@ -110,9 +113,11 @@ class Heart:
         self.held = self._workshop.slots.beat(self.held)
 
     def renew(self) -> None:
-        """Keep the ring. A refusal changes nothing: the token alone says who holds the slot."""
-        self._workshop.rings.hide(self._ring, RING_VISIBILITY_S)
-        self._last = self._workshop.pace.monotonic()
+        """Keep the ring, unless that was done just now. A refusal changes nothing: the token says who holds."""
+        now = self._workshop.pace.monotonic()
+        if now - self._last >= LOOK_S:
+            self._workshop.rings.hide(self._ring, RING_VISIBILITY_S)
+            self._last = now
 
     def beat_if_due(self) -> None:
         """Beat if the last sign is HEARTBEAT_S old, else only look at what others ask of the slot."""
@@ -142,24 +147,23 @@ class Supervision:
 
         Raises SlotLost and Stopping; then nothing more may be written.
         """
-        while True:
+        ended = self._begin(None) if fresh else None
+        while ended is None:
             if self._workshop.stopping.is_set():
                 raise Stopping
-            execution = self._workshop.executions.get(self._key)
-            if execution is None or execution.is_final:
-                return self._clean_up()
-            container = None if fresh else self._patiently(lambda: self._workshop.runner.find(self._name))
-            fresh = False
-            if container is None and execution.status is ExecutionStatus.RUNNING:
-                log.warning("execution %s: its container was removed by somebody else", self._key.id)
-                self._abort()
-                return self._clean_up()
-            ended = self._step(execution, container)
-            if ended is not None:
-                return ended
+            ended = self._look()
+        return ended
 
-    def _step(self, execution: Execution, container: Container | None) -> Ended | None:
-        """Whatever is to be done now; None: look at everything again."""
+    def _look(self) -> Ended | None:
+        """Look at record and container, and do what is to be done now; None: look again."""
+        execution = self._workshop.executions.get(self._key)
+        if execution is None or execution.is_final:
+            return self._clean_up()
+        container = self._patiently(lambda: self._workshop.runner.find(self._name))
+        if container is None and execution.status is ExecutionStatus.RUNNING:
+            log.warning("execution %s: its container was removed by somebody else", self._key.id)
+            self._abort()
+            return self._clean_up()
         state = container and self._state_of(container)
         if container is None or state is ContainerState.CREATED:
             return self._begin(container)
@@ -217,6 +221,7 @@ class Supervision:
             return None
         # Abaco 1.9, worker.py: the text that users see as the actor's status message.
         self._workshop.slots.park(self._heart.held, self._key, f"Error executing container: {reason}; w")
+        self._workshop.news.tell()
         return Ended.PARKED
 
     def _follow(self, container: Container, start_time: datetime | None) -> Ended | None:
@@ -260,9 +265,11 @@ class Supervision:
         expires = log_expiry(self._actor, self._tenant, now) if self._actor else now
         text = kept_log(container.log(), self._tenant)
         self._workshop.slots.finish(self._heart.held, self._key, outcome_of(end, start_time), text, expires)
+        self._workshop.news.tell()
 
     def _abort(self) -> None:
         self._workshop.slots.abort(self._heart.held, self._key)
+        self._workshop.news.tell()
 
     def _clean_up(self, container: Container | None = None) -> Ended:
         """Each step may be repeated by a successor: the container goes, then the slot lets go of the execution."""
@@ -322,6 +329,7 @@ class Supervision:
     def _keep_result(self, data: bytes) -> None:
         self._workshop.executions.add_result(self._key, self._results, data)
         self._results += 1
+        self._workshop.news.tell()
 
     @property
     def _name(self) -> str:

@@ -1,0 +1,99 @@
+"""Which runner: Docker or processes for all, and stubs for the images that are Python functions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from abacito.abaco.container import ContainerSpec
+from abacito.abaco.errors import Unavailable
+from abacito.abaco.ports import Container, Runner
+from abacito.containers.stub import StubRunner
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["auto", "docker", "process"]
+
+
+class ByImage:
+    """A runner of two: ``stubs`` for the images registered with it, ``main`` for all others."""
+
+    def __init__(self, main: Runner, stubs: StubRunner) -> None:
+        self.main, self.stubs = main, stubs
+
+    @property
+    def name(self) -> str:
+        """The main runner's."""
+        return self.main.name
+
+    @property
+    def location(self) -> str:
+        """The main runner's."""
+        return self.main.location
+
+    def prepare(self, image: str) -> str:
+        """Have the image at hand. Raises ImageUnavailable, RunnerAway."""
+        return self._for(image).prepare(image)
+
+    def create(self, spec: ContainerSpec, on_result: Callable[[bytes], None]) -> Container:
+        """Make the container where its image runs."""
+        return self._for(spec.image).create(spec, on_result)
+
+    def find(self, name: str) -> Container | None:
+        """The container of that name, in either."""
+        return self.stubs.find(name) or self.main.find(name)
+
+    def clear(self) -> None:
+        """Remove all containers, and forget the stubs."""
+        self.stubs.clear()
+        self.main.clear()
+
+    def close(self) -> None:
+        """Close both."""
+        self.stubs.close()
+        self.main.close()
+
+    def _for(self, image: str) -> Runner:
+        return self.stubs if self.stubs.has(image) else self.main
+
+
+def choose(kind: Kind, folder: Path, labels: Mapping[str, str], *, pull: bool) -> ByImage:
+    """The runner asked for, with sockets and scratch files under ``folder``; ``auto`` takes Docker if it answers.
+
+    Raises Unavailable when Docker was asked for by name and does not answer.
+    """
+    return ByImage(_main(kind, folder, labels, pull), StubRunner())
+
+
+def _main(kind: Kind, folder: Path, labels: Mapping[str, str], pull: bool) -> Runner:
+    if kind == "process":
+        return _process(folder)
+    try:
+        return _docker(folder, labels, pull)
+    except Unavailable as error:
+        if kind == "docker":
+            raise
+        log.warning("actors run as processes of this machine, which is not what Abaco does: %s", error)
+        return _process(folder)
+
+
+def _process(folder: Path) -> Runner:
+    from abacito.containers.process import ProcessRunner, bubblewrap
+
+    program = bubblewrap()
+    if program is None:
+        log.warning(
+            "no working bubblewrap (bwrap) here: actors run as plain processes, and no absolute path of theirs exists"
+        )
+    return ProcessRunner(folder, program)
+
+
+def _docker(folder: Path, labels: Mapping[str, str], pull: bool) -> Runner:
+    from abacito.containers.daemon import connect
+    from abacito.containers.docker import DockerRunner
+    from abacito.containers.images import Images
+
+    client = connect()
+    return DockerRunner(client, Images(client, pull), folder, labels)

@@ -1,0 +1,168 @@
+"""Actors in Docker: one fresh container for each execution."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from docker import APIClient
+
+from abacito.abaco.container import ContainerSpec
+from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailable, NameTaken, RunnerAway
+from abacito.containers import daemon
+from abacito.containers.channel import Channel
+from abacito.containers.docker_container import DockerContainer, remove
+from abacito.containers.images import Images
+
+log = logging.getLogger(__name__)
+
+RESULTS_SOCKET = "/_abaco_results.sock"
+BINARY_DATA = "/_abaco_binary_data"
+DOCKER_SOCKET = "/var/run/docker.sock"
+
+#: The label whose value tells one emulator's containers from all others.
+EMULATOR_LABEL = "abacito.emulator"
+
+#: Keeps ``log_limit`` with the container, for whoever adopts it.
+LOG_LIMIT_LABEL = "abacito.log-limit"
+
+#: For a container that somebody made without that label.
+DEFAULT_LOG_LIMIT = 1_000_000
+
+#: How actors reach the emulator; Docker Desktop knows the name by itself, Linux has to be told.
+EXTRA_HOSTS = {"host.docker.internal": "host-gateway"}
+
+
+class DockerRunner:
+    """Runs actors in the daemon behind ``client``, which it owns from now on.
+
+    Sockets and pipes are kept under ``folder``: a short path that the daemon sees too. ``labels`` are put on each
+    container, and must hold EMULATOR_LABEL: ``close`` removes by it.
+    """
+
+    name = "docker"
+
+    def __init__(self, client: APIClient, images: Images, folder: Path, labels: Mapping[str, str]) -> None:
+        self._client = client
+        self._images = images
+        self._folder = folder
+        self._labels = dict(labels)
+        self._emulator = labels[EMULATOR_LABEL]
+        self._held: dict[str, DockerContainer] = {}
+
+    @property
+    def location(self) -> str:
+        """The daemon's address."""
+        return daemon.location()
+
+    def prepare(self, image: str) -> str:
+        """Have the image in the daemon and answer its id. Raises ImageUnavailable, RunnerAway."""
+        return self._images.prepare(image)
+
+    def create(self, spec: ContainerSpec, on_result: Callable[[bytes], None]) -> DockerContainer:
+        """Make the container, not started. Raises NameTaken, ImageUnavailable, CreationRefused, RunnerAway."""
+        with ExitStack() as leaving:
+            channel = Channel(self._folder / secrets.token_hex(4), spec.binary, on_result)
+            leaving.callback(channel.close)
+            id = self._create_of_image(spec, channel)
+            leaving.callback(self._held.pop, id, None)
+            made = DockerContainer(self._client, id, spec.log_limit, channel.drain, leaving.pop_all())
+        self._held[id] = made
+        return made
+
+    def find(self, name: str) -> DockerContainer | None:
+        """The container of that name, whoever made it; None if there is none. Raises RunnerAway.
+
+        One that another process made has no results socket any more: what its actor sends from now on is lost.
+        """
+        try:
+            with daemon.asking(RunnerAway, daemon.GONE):
+                found = self._client.inspect_container(name)
+        except ContainerGone:
+            return None
+        if found["Name"] != f"/{name}":  # the daemon also takes the start of an id
+            return None
+        return self._held.get(found["Id"]) or self._adopted(found)
+
+    def clear(self) -> None:
+        """Remove every container with this emulator's label; who waits for one sees it gone."""
+        try:
+            self._remove_all()
+        except RunnerAway as error:
+            log.warning("containers of emulator %s are left behind: %s", self._emulator, error)
+        for container in list(self._held.values()):
+            container.release()
+
+    def close(self) -> None:
+        """Clear, and close the client."""
+        self.clear()
+        self._client.close()
+
+    def _create_of_image(self, spec: ContainerSpec, channel: Channel) -> str:
+        try:
+            return self._create(spec, self._images.likely(spec.image), channel)
+        except ImageUnavailable:
+            return self._create(spec, self._images.resolve(spec.image), channel)
+
+    def _create(self, spec: ContainerSpec, image: str, channel: Channel) -> str:
+        with daemon.asking(CreationRefused, {404: ImageUnavailable, 409: NameTaken}):
+            made = self._client.create_container(
+                image,
+                name=spec.name,
+                environment=[k if v is None else f"{k}={v}" for k, v in spec.environment.items()],
+                labels={**self._labels, **spec.labels, LOG_LIMIT_LABEL: str(spec.log_limit)},
+                user=spec.user,
+                host_config=self._client.create_host_config(
+                    binds=_binds(spec, channel),
+                    privileged=spec.privileged,
+                    mem_limit=spec.mem_limit,
+                    nano_cpus=spec.nano_cpus,
+                    extra_hosts=EXTRA_HOSTS,
+                ),
+            )
+        return str(made["Id"])
+
+    def _adopted(self, found: Mapping[str, Any]) -> DockerContainer:
+        labels: Mapping[str, str] = found["Config"]["Labels"] or {}
+        limit = int(labels.get(LOG_LIMIT_LABEL, DEFAULT_LOG_LIMIT))
+        leaving = ExitStack()
+        leaving.callback(self._held.pop, found["Id"], None)
+        leaving.callback(_sweep, found["HostConfig"]["Binds"] or ())
+        adopted = DockerContainer(self._client, found["Id"], limit, _nothing_to_drain, leaving)
+        if labels.get(EMULATOR_LABEL) != self._emulator:
+            return adopted  # not ours to clear
+        return self._held.setdefault(found["Id"], adopted)
+
+    def _remove_all(self) -> None:
+        with daemon.asking(RunnerAway):
+            label = f"{EMULATOR_LABEL}={self._emulator}"
+            ours = self._client.containers(all=True, filters={"label": label})
+        for found in ours:
+            remove(self._client, found["Id"])
+
+
+def _binds(spec: ContainerSpec, channel: Channel) -> list[str]:
+    binds = [f"{channel.results_path}:{RESULTS_SOCKET}:ro"]
+    if channel.binary_path is not None:
+        binds.append(f"{channel.binary_path}:{BINARY_DATA}:ro")
+    if spec.privileged:
+        binds.append(f"{DOCKER_SOCKET}:{DOCKER_SOCKET}:rw")
+    return binds + [f"{mount.host_path}:{mount.container_path}:{mount.mode}" for mount in spec.mounts]
+
+
+def _sweep(binds: Iterable[str]) -> None:
+    """Take away the socket and the pipe that an emulator which is dead has left behind."""
+    for bind in binds:
+        source, target, *_ = bind.split(":")
+        if target in (RESULTS_SOCKET, BINARY_DATA):
+            with suppress(OSError):
+                Path(source).unlink()
+                Path(source).parent.rmdir()  # refused until both are gone
+
+
+def _nothing_to_drain() -> None:
+    pass

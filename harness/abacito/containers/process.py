@@ -1,0 +1,263 @@
+"""Actors without Docker: a folder with a Dockerfile, run as a process here, in bubblewrap if there is one."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailable, NameTaken, StartRefused
+from abacito.abaco.ports import ContainerState
+from abacito.abaco.time import real_monotonic
+from abacito.containers import dockerfile
+from abacito.containers.bundled import folder_for
+from abacito.containers.channel import Channel
+from abacito.containers.ending import ended
+from abacito.containers.log import Log
+from abacito.containers.sandbox import BASE_ENVIRONMENT, Bubblewrap, Command, Layout, Plain, Sandbox
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def bubblewrap() -> str | None:
+    """The path of a bubblewrap that works here; some systems forbid user namespaces to ordinary users."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return None
+    tried = subprocess.run([program, "--ro-bind", "/", "/", "true"], capture_output=True, check=False)
+    return program if tried.returncode == 0 else None
+
+
+class ProcessRunner:
+    """Runs folders with a Dockerfile, of which ENV, WORKDIR, COPY, ENTRYPOINT and CMD count; RUN is not executed.
+
+    ``folder`` is for scratch copies and sockets: a short path. ``program``: the bubblewrap to use; None: none.
+    """
+
+    name = "process"
+    location = "process://localhost"
+
+    def __init__(self, folder: Path, program: str | None = None) -> None:
+        self._folder = folder
+        self._sandbox: Sandbox = Bubblewrap(program) if program else Plain()
+        self._containers: dict[str, ProcessContainer] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self, image: str) -> str:
+        """Read its Dockerfile; the folder's path. Raises ImageUnavailable."""
+        folder = _folder_of(image)
+        found = _read(folder)
+        if found.skipped:
+            log.warning("%s: not executed, as there is no Docker: %s", folder, "; ".join(found.skipped))
+        if found.user:
+            log.warning("%s: USER %s is not honoured, as there is no Docker", folder, found.user)
+        return str(folder)
+
+    def create(self, spec: ContainerSpec, on_result: Callable[[bytes], None]) -> ProcessContainer:
+        """Copy its files and make its socket and pipe. Raises NameTaken, ImageUnavailable, CreationRefused."""
+        _refuse_what_needs_docker(spec)
+        folder = _folder_of(spec.image)
+        image = _read(folder)
+        if not image.argv:
+            raise CreationRefused(f"No command specified: neither CMD nor ENTRYPOINT in {folder / 'Dockerfile'}")
+        with self._lock:
+            if spec.name in self._containers:
+                raise NameTaken(f"There is a container {spec.name} already.")
+            layout = Layout.made(self._folder / secrets.token_hex(4), folder, image)
+            try:
+                self._sandbox.check(layout, spec)
+                channel = Channel(layout.box / "c", spec.binary, on_result)
+            except BaseException:
+                shutil.rmtree(layout.box, ignore_errors=True)
+                raise
+            container = ProcessContainer(spec, layout, channel, self._sandbox, self._forget)
+            self._containers[spec.name] = container
+        return container
+
+    def find(self, name: str) -> ProcessContainer | None:
+        """One that this runner has made."""
+        return self._containers.get(name)
+
+    def clear(self) -> None:
+        """Kill and remove all."""
+        for container in list(self._containers.values()):
+            container.remove()
+
+    def close(self) -> None:
+        """Clear; there is nothing else to give up."""
+        self.clear()
+
+    def _forget(self, name: str) -> None:
+        with self._lock:
+            self._containers.pop(name, None)
+
+
+class ProcessContainer:
+    """One process with its scratch files. Raises ContainerGone from all but ``remove`` once it is removed."""
+
+    def __init__(
+        self, spec: ContainerSpec, layout: Layout, channel: Channel, sandbox: Sandbox, forget: Callable[[str], None]
+    ) -> None:
+        self._spec, self._layout, self._channel, self._sandbox, self._forget = spec, layout, channel, sandbox, forget
+        self.id = secrets.token_hex(32)
+        self.image_id = str(layout.folder)
+        self._log = Log(spec.log_limit)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._over = threading.Event()
+        self._end: ContainerEnd | None = None
+        self._is_gone = False
+        self._watcher: threading.Thread | None = None
+        self._killer: threading.Timer | None = None
+
+    def state(self) -> ContainerState:
+        """Created, running or exited."""
+        self._check_there()
+        if self._process is None:
+            return ContainerState.CREATED
+        return ContainerState.EXITED if self._end else ContainerState.RUNNING
+
+    def start(self) -> None:
+        """Start the process. Raises StartRefused when its program is not there or may not be executed."""
+        self._check_there()
+        if self._process is not None:
+            raise StartRefused("It was started before.")
+        command = self._sandbox.command(self._layout, self._spec, self._channel, self._environment())
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # Its own thread starts it: a bubblewrap dies with the *thread* that made it.
+        self._watcher = threading.Thread(
+            target=self._live, args=(command, started), name="abacito-process", daemon=True
+        )
+        self._watcher.start()
+        try:
+            self._process = started.result()
+        except OSError as error:
+            raise StartRefused(f"exec: {self._layout.image.argv[0]!r}: {error.strerror}") from error
+
+    def wait(self, timeout_s: float) -> ContainerEnd | None:
+        """The end, or None after the time."""
+        self._over.wait(timeout_s)
+        self._check_there()
+        return self._end
+
+    def log(self) -> str:
+        """stdout and stderr so far."""
+        return self._log.text()
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """Send the image's stop signal; SIGKILL after the grace."""
+        self._signal(self._layout.image.stop_signal)
+        self._killer = threading.Timer(grace_s, self._signal, [signal.SIGKILL])
+        self._killer.daemon = True
+        self._killer.start()
+
+    def remove(self) -> None:
+        """Kill what runs, and remove socket, pipe and files."""
+        self._is_gone = True
+        self._signal(signal.SIGKILL)
+        if self._watcher is not None:
+            self._watcher.join()
+        if self._killer is not None:
+            self._killer.cancel()
+            self._killer.join()
+        self._over.set()
+        self._channel.close()
+        shutil.rmtree(self._layout.box, ignore_errors=True)
+        self._forget(self._spec.name)
+
+    def _environment(self) -> dict[str, str]:
+        """The image's variables, then the execution's; None takes one away."""
+        merged = {**self._layout.image.environment, **self._spec.environment}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def _check_there(self) -> None:
+        if self._is_gone:
+            raise ContainerGone(f"No such container: {self._spec.name}")
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None and not self._over.is_set():
+            with suppress(ProcessLookupError, FileNotFoundError):  # it has ended at this very moment
+                self._sandbox.signal(self._process, number)
+
+    def _live(self, command: Command, started: Future[subprocess.Popen[bytes]]) -> None:
+        """Start the process, tell so, and see it to its end."""
+        try:
+            process = subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env=dict(command.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            started.set_exception(error)
+            return
+        started.set_result(process)
+        self._watch(process)
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Until the end: the log in a thread of its own, as a process left behind may hold its pipe open."""
+        began, started_at = real_monotonic(), datetime.now(UTC)
+        assert process.stdout is not None
+        reader = threading.Thread(target=self._read_log, args=(process.stdout,), name="abacito-log", daemon=True)
+        reader.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        runtime_s = real_monotonic() - began
+        with suppress(ProcessLookupError):  # a container's end is the end of all that runs in it
+            os.killpg(process.pid, signal.SIGKILL)
+        reader.join()
+        process.stdout.close()
+        self._channel.drain()
+        code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+        cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+        self._end = ended(code, started_at, datetime.now(UTC), runtime_s, cpu_ns)
+        self._over.set()
+
+    def _read_log(self, pipe: object) -> None:
+        descriptor = pipe.fileno()  # type: ignore[attr-defined] # a pipe of subprocess, whose type says IO[bytes]
+        while data := os.read(descriptor, 65_536):
+            self._log.write(data)
+
+
+def _folder_of(image: str) -> Path:
+    """The folder that an image name means. Raises ImageUnavailable."""
+    path = image.removeprefix("dir:")
+    if image.startswith(("dir:", "/", "./", "../")):
+        return Path(path).resolve()
+    bundled = folder_for(image)
+    if bundled is None:
+        raise ImageUnavailable(
+            f"The process runner runs folders with a Dockerfile and the bundled actors, not the image {image!r}: "
+            "give a folder, or install Docker"
+        )
+    return bundled
+
+
+def _read(folder: Path) -> dockerfile.Dockerfile:
+    return dockerfile.read(folder, BASE_ENVIRONMENT)
+
+
+def _refuse_what_needs_docker(spec: ContainerSpec) -> None:
+    asked = {
+        "privileged": spec.privileged,
+        "mem_limit": spec.mem_limit,
+        "max_cpus": spec.nano_cpus,
+        "uid": spec.user,
+    }
+    for name, value in asked.items():
+        if value:
+            raise CreationRefused(f"The process runner cannot honour {name} ({value}): this actor needs Docker")
