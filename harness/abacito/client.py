@@ -30,6 +30,10 @@ class Refused(AbacoError):
         super().__init__(f"{method} {path} was refused with {response.status_code}: {self.message}")
 
 
+class WaitedInVain(AbacoError, TimeoutError):
+    """What was waited for did not come, or cannot come any more; the text tells what is known."""
+
+
 class Abaco:
     """An Abaco at a base URL, asked with one user's token.
 
@@ -138,11 +142,11 @@ class Actor:
         return Execution(self._abaco, self, result["execution_id"])
 
     def wait(self, status: str = "READY", within_s: float = PATIENCE_S) -> Actor:
-        """Until it has this status. Raises TimeoutError, at once when it is in ERROR instead."""
+        """Until it has this status. Raises WaitedInVain, at once when it is in ERROR instead."""
         seen = _wait(lambda: self.details, lambda found: found["status"] in (status, "ERROR"), within_s)
         if seen["status"] != status:
             told = seen.get("status_message")
-            raise TimeoutError(f"{self!r} is {seen['status']}, not {status}, after at most {within_s:g} s: {told}")
+            raise WaitedInVain(f"{self!r} is {seen['status']}, not {status}, after at most {within_s:g} s: {told}")
         return self
 
     def delete(self) -> None:
@@ -193,10 +197,10 @@ class Execution:
         return found
 
     def wait(self, within_s: float = PATIENCE_S) -> Execution:
-        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises TimeoutError, with what is known."""
+        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises WaitedInVain, with what is known."""
         seen = self._abaco.end_of(self, within_s)
         if seen["status"] not in _FINAL:
-            raise TimeoutError(self._told(seen["status"], within_s))
+            raise WaitedInVain(self._told(seen["status"], within_s))
         return self
 
     def watch(self, within_s: float) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +17,7 @@ from abacito.abaco.actor import ActorKey
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.halting import Halting
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.platform import Abaco as Platform
@@ -98,6 +99,11 @@ class Emulator:
         """The base URL, without a slash at the end."""
         host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host
         return f"http://{host}:{self._port}"
+
+    @property
+    def users(self) -> Collection[User]:
+        """The accounts of all tenants."""
+        return self.settings.accounts().values()
 
     @property
     def admin(self) -> User:
@@ -223,6 +229,7 @@ class Emulator:
             authorization=Authorization(stored.actors),
             tokens=self._tokens,
             executions=stored.executions,
+            halting=Halting(stored.slots),
             clock=clock,
             pace=pace,
             news=self._news,

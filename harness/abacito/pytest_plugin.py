@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--abacito-runner``: where the actors of this session's tests run."""
+    """``--abacito-runner``: where the actors of this session's tests run; ``abacito_scenarios``: folders of stories."""
+    parser.addini("abacito_scenarios", "folders whose *.yaml are stories, each collected as a test", type="paths")
     group = parser.getgroup("abacito")
     group.addoption(
         "--abacito-runner",
@@ -22,6 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="where actors run; default: $ABACITO_RUNNER, or Docker if it answers, else as processes",
     )
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Stories below the folders named in the ini option; nothing else is looked at."""
+    folders = parent.config.getini("abacito_scenarios")
+    if file_path.suffix != ".yaml" or not any(folder in file_path.parents for folder in folders):
+        return None
+    from abacito.stories import StoryFile
+
+    return StoryFile.from_parent(parent, path=file_path)
 
 
 @pytest.fixture(scope="session")

@@ -210,3 +210,39 @@ def test_deleting_an_actor_stops_what_runs(api: Api) -> None:
 
     assert response.json()["message"] == "Actor deleted successfully."
     assert api.result("GET", f"/actors/{actor}/executions/{execution.id}")["status"] == "COMPLETE"
+
+
+def test_a_running_execution_is_force_quit_and_the_next_message_runs(api: Api) -> None:
+    """spec: http-api #95, execution #92, #95"""
+    runs = threading.Event()
+
+    def waits(context: Any) -> None:
+        runs.set()
+        if context.message == "long":
+            print("at work", flush=True)
+            context.stopping.wait(30)
+
+    actor = api.actor(waits)
+    execution = api.handle(actor).send("long")
+    assert runs.wait(10)
+    _until(execution, "RUNNING")
+
+    response = api.send("DELETE", f"/actors/{actor}/executions/{execution.id}").json()
+
+    assert response["message"] == f"Issued force quit command for execution {execution.id}."
+    assert response["result"] is None
+    assert execution.wait().status == "COMPLETE"
+    assert execution.logs == "at work\n"
+    assert api.run(actor, "short").exit_code == 0
+
+
+def test_only_a_running_execution_can_be_force_quit(api: Api) -> None:
+    """spec: http-api #96, execution #94"""
+    actor = api.actor()
+    execution = api.run(actor).id
+
+    message = api.refusal("DELETE", f"/actors/{actor}/executions/{execution}")
+
+    text = "Cannot force quit an execution not in RUNNING status. Execution was found in status: COMPLETE"
+    assert message == text
+    assert "No executions found" in api.refusal("DELETE", f"/actors/{actor}/executions/nope")

@@ -174,7 +174,7 @@ def test_serve_stops_cleanly_within_five_seconds_whatever_runs(
     assert list(Path(facts["scratch"]).iterdir()) == []
     abaco.close()
     if facts["runner"] == "docker":
-        labelled = ["docker", "ps", "-aq", "--filter", "label=abacito.emulator"]
+        labelled = ["docker", "ps", "-aq", "--filter", f"label=abacito.execution={execution.id}"]
         assert subprocess.run(labelled, capture_output=True, text=True, check=True).stdout == ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from abacito.abaco.authorization import Authorization
+from abacito.abaco.halting import Halting
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.ports import Clock, ExecutionRecords, Pace
@@ -23,6 +24,7 @@ class Abaco:
     authorization: Authorization
     tokens: Tokens
     executions: ExecutionRecords
+    halting: Halting
     clock: Clock
     pace: Pace
     news: News

@@ -30,6 +30,13 @@ def get_execution(identifier: str, execution_id: str) -> Response:
     return wire.ok(shown(existing(key, execution_id)), "Actor execution retrieved successfully.")
 
 
+@bp.delete("/<execution_id>")
+def force_quit(identifier: str, execution_id: str) -> Response:
+    """Have a running execution stopped; its record stays."""
+    execution = existing(actor_key(identifier, Level.UPDATE), execution_id)
+    return wire.ok(None, abaco().halting.force_quit(execution))
+
+
 @bp.get("/<execution_id>/logs")
 def get_logs(identifier: str, execution_id: str) -> Response:
     """The log so far; empty when there is none, none yet, or none any more."""

@@ -14,7 +14,7 @@ from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import term_like_interrupt
 
 if TYPE_CHECKING:
-    from abacito.client import Execution
+    from abacito.client import Actor, Execution
 
 
 @click.command(
@@ -50,10 +50,22 @@ def run(
         abaco = emulator.client()
         click.echo(f"runner: {emulator.runner.name}", err=True)
         place: str | Path = Path(image) if Path(image).is_dir() else image
-        actor = abaco.register(place, default_environment=variables).wait(within_s=timeout)
-        code = _follow(actor.send(content), timeout)
+        actor = abaco.register(place, default_environment=variables)
+        code = _until_ready(actor, timeout) or _follow(actor.send(content), timeout)
         abaco.close()
     sys.exit(code)
+
+
+def _until_ready(actor: Actor, timeout_s: float) -> int:
+    """Wait for the image; 0, or the exit code of its failure, which has then been told."""
+    from abacito.client import WaitedInVain
+
+    try:
+        actor.wait(within_s=timeout_s)
+    except WaitedInVain as error:
+        click.echo(f"abacito: {error}", err=True)
+        return exits.FAILED if actor.status == "ERROR" else exits.TIMED_OUT
+    return exits.DONE
 
 
 def _follow(execution: Execution, timeout_s: float) -> int:

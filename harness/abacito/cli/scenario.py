@@ -140,9 +140,7 @@ def _target(
     with Emulator(settings) as emulator:
         if is_first:
             click.echo(f"runner: {emulator.runner.name}", err=True)
-        tokens = {
-            user.username: emulator.token_for(user.username, user.tenant) for user in settings.accounts().values()
-        }
+        tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
         yield Target(emulator.url, emulator.token, tokens, settings.case)
 
 

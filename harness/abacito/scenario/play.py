@@ -147,7 +147,7 @@ class _Player:
         if step.method is None:
             self._report(StepReport(number, step.line, note=fill_text(step.note or "", self._known)))
             return None
-        scopes = (self._known | item for item in _items(step))
+        scopes = (self._known | item for item in _items(step, self._known))
         return next((failure for scope in scopes if (failure := self._one(number, step, scope)) is not None), None)
 
     def _one(self, number: int, step: Step, scope: Mapping[str, JsonValue]) -> Failure | None:
@@ -255,11 +255,11 @@ def dig(document: JsonValue, path: str) -> Got:
     return found
 
 
-def _items(step: Step) -> Iterator[dict[str, JsonValue]]:
+def _items(step: Step, known: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
     if step.for_each is None:
         yield {}
     for name, values in (step.for_each or {}).items():
-        yield from ({name: value} for value in values)
+        yield from ({name: fill(value, known)} for value in values)
 
 
 def _disagreements(step: Step, answer: Answer, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
