@@ -183,14 +183,19 @@ class Emulator:
 
     def _choose_runner(self) -> ByImage:
         labels = {"abacito.emulator": self.namespace, "abacito.owner": self._owner}
-        return choose(self.settings.runner, self._folder, labels, pull=self.settings.docker_pull)
+        settings = self.settings
+        shared = self._threads if settings.shared_namespace else 0
+        return choose(settings.runner, self._folder, labels, pull=settings.docker_pull, shared_namespaces=shared)
+
+    @property
+    def _threads(self) -> int:
+        """How many containers may run at once. Measured: a second gives no more of them beyond twice the cores."""
+        return self.settings.workers or 2 * (os.cpu_count() or 1)
 
     def _begin_work(self) -> None:
         self._working = threading.Event()  # set to stop
-        # Measured: containers per second no longer grow beyond twice the cores.
-        threads = self.settings.workers or 2 * (os.cpu_count() or 1)
         long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
-        self._poller = Poller(self._workshop(self._working), self.settings.queues, threads, long_poll_s)
+        self._poller = Poller(self._workshop(self._working), self.settings.queues, self._threads, long_poll_s)
         self._poller.start()
 
     def _end_work(self) -> None:

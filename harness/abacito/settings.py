@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     emulator: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")] = "abacito"
     endpoint_url: str | None = None
     docker_pull: bool = False
+    shared_namespace: bool = True
     callback_url: str | None = None
 
     # Abaco's.

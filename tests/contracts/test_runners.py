@@ -170,13 +170,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return lambda name: f"dir:{made / name}"
 
 
-def _docker(folder: Path) -> Runner:
+def _docker(folder: Path, shared_namespaces: int = 0) -> Runner:
     from abacito.containers.daemon import connect
     from abacito.containers.docker import DockerRunner
     from abacito.containers.images import Images
 
     client = connect()
-    return DockerRunner(client, Images(client), folder, {"abacito.emulator": f"t-{secrets.token_hex(4)}"})
+    labels = {"abacito.emulator": f"t-{secrets.token_hex(4)}"}
+    return DockerRunner(client, Images(client), folder, labels, shared_namespaces)
+
+
+def _docker_shared(folder: Path) -> Runner:
+    runner = _docker(folder, shared_namespaces=2)
+    runner.prepare("echo")  # has the first namespace made
+    return runner
 
 
 def _bubblewrap(folder: Path) -> Runner:
@@ -205,13 +212,17 @@ def _stub(folder: Path) -> Runner:
 
 RUNNERS: dict[str, Callable[[Path], Runner]] = {
     "docker": _docker,
+    "docker-shared": _docker_shared,
     "bubblewrap": _bubblewrap,
     "plain": _plain,
     "stub": _stub,
 }
 
 
-@pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "plain", "stub"])
+DOCKER = [pytest.param(name, marks=pytest.mark.docker) for name in ("docker", "docker-shared")]
+
+
+@pytest.fixture(params=[*DOCKER, "bubblewrap", "plain", "stub"])
 def bench(request: pytest.FixtureRequest, folders: Callable[[str], str]) -> Iterator[Bench]:
     threads = set(threading.enumerate())
     with tempfile.TemporaryDirectory(prefix="a") as scratch:  # short: sockets are made below it
@@ -363,7 +374,7 @@ def test_an_actor_that_ignores_a_stop_is_killed_after_the_grace(bench: Bench) ->
     container.start()
     until_ready(container)
 
-    container.stop(grace_s=0.3 if bench.kind != "docker" else 1)
+    container.stop(grace_s=0.3 if "docker" not in bench.kind else 1)
 
     assert ended(container).exit_code == 137
     container.remove()

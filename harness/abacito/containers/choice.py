@@ -59,19 +59,21 @@ class ByImage:
         return self.stubs if self.stubs.has(image) else self.main
 
 
-def choose(kind: Kind, folder: Path, labels: Mapping[str, str], *, pull: bool) -> ByImage:
+def choose(kind: Kind, folder: Path, labels: Mapping[str, str], *, pull: bool, shared_namespaces: int) -> ByImage:
     """The runner asked for, with sockets and scratch files under ``folder``; ``auto`` takes Docker if it answers.
+
+    ``shared_namespaces``: how many network namespaces Docker's containers may take turns in; 0: each has its own.
 
     Raises Unavailable when Docker was asked for by name and does not answer.
     """
-    return ByImage(_main(kind, folder, labels, pull), StubRunner())
+    return ByImage(_main(kind, folder, labels, pull, shared_namespaces), StubRunner())
 
 
-def _main(kind: Kind, folder: Path, labels: Mapping[str, str], pull: bool) -> Runner:
+def _main(kind: Kind, folder: Path, labels: Mapping[str, str], pull: bool, shared_namespaces: int) -> Runner:
     if kind == "process":
         return _process(folder)
     try:
-        return _docker(folder, labels, pull)
+        return _docker(folder, labels, pull, shared_namespaces)
     except Unavailable as error:
         if kind == "docker":
             raise
@@ -90,10 +92,10 @@ def _process(folder: Path) -> Runner:
     return ProcessRunner(folder, program)
 
 
-def _docker(folder: Path, labels: Mapping[str, str], pull: bool) -> Runner:
+def _docker(folder: Path, labels: Mapping[str, str], pull: bool, shared_namespaces: int) -> Runner:
     from abacito.containers.daemon import connect
     from abacito.containers.docker import DockerRunner
     from abacito.containers.images import Images
 
     client = connect()
-    return DockerRunner(client, Images(client, pull), folder, labels)
+    return DockerRunner(client, Images(client, pull), folder, labels, shared_namespaces)

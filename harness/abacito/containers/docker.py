@@ -17,6 +17,7 @@ from abacito.containers import daemon
 from abacito.containers.channel import Channel
 from abacito.containers.docker_container import DockerContainer, remove
 from abacito.containers.images import Images
+from abacito.containers.namespaces import PAUSE_LABEL, Namespaces
 
 log = logging.getLogger(__name__)
 
@@ -41,17 +42,26 @@ class DockerRunner:
     """Runs actors in the daemon behind ``client``, which it owns from now on.
 
     Sockets and pipes are kept under ``folder``: a short path that the daemon sees too. ``labels`` are put on each
-    container, and must hold EMULATOR_LABEL: ``close`` removes by it.
+    container, and must hold EMULATOR_LABEL: ``close`` removes by it. Up to ``shared_namespaces`` network
+    namespaces are kept to be lent to containers; 0: each container has its own.
     """
 
     name = "docker"
 
-    def __init__(self, client: APIClient, images: Images, folder: Path, labels: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        client: APIClient,
+        images: Images,
+        folder: Path,
+        labels: Mapping[str, str],
+        shared_namespaces: int = 0,
+    ) -> None:
         self._client = client
         self._images = images
         self._folder = folder
         self._labels = dict(labels)
         self._emulator = labels[EMULATOR_LABEL]
+        self._namespaces = Namespaces(client, labels, EXTRA_HOSTS, shared_namespaces)
         self._held: dict[str, DockerContainer] = {}
 
     @property
@@ -61,14 +71,17 @@ class DockerRunner:
 
     def prepare(self, image: str) -> str:
         """Have the image in the daemon and answer its id. Raises ImageUnavailable, RunnerAway."""
-        return self._images.prepare(image)
+        id = self._images.prepare(image)
+        if namespace := self._namespaces.borrow():  # the first one is made now, before the first message
+            self._namespaces.give_back(namespace)
+        return id
 
     def create(self, spec: ContainerSpec, on_result: Callable[[bytes], None]) -> DockerContainer:
         """Make the container, not started. Raises NameTaken, ImageUnavailable, CreationRefused, RunnerAway."""
         with ExitStack() as leaving:
             channel = Channel(self._folder / secrets.token_hex(4), spec.binary, on_result)
             leaving.callback(channel.close)
-            id = self._create_of_image(spec, channel)
+            id = self._create_in_namespace(spec, channel, leaving)
             leaving.callback(self._held.pop, id, None)
             made = DockerContainer(self._client, id, spec.log_limit, channel.drain, leaving.pop_all())
         self._held[id] = made
@@ -98,17 +111,35 @@ class DockerRunner:
             container.release()
 
     def close(self) -> None:
-        """Clear, and close the client."""
+        """Clear, give up the shared namespaces, and close the client."""
+        self._namespaces.close()
         self.clear()
+        try:
+            self._remove_all(with_namespaces=True)
+        except RunnerAway as error:
+            log.warning("namespaces of emulator %s are left behind: %s", self._emulator, error)
         self._client.close()
 
-    def _create_of_image(self, spec: ContainerSpec, channel: Channel) -> str:
+    def _create_in_namespace(self, spec: ContainerSpec, channel: Channel, leaving: ExitStack) -> str:
+        """In a namespace that is lent to it, if one is free; what fails there is tried again in its own."""
+        namespace = self._namespaces.borrow()
+        if namespace is None:
+            return self._create_of_image(spec, channel, None)
+        leaving.callback(self._namespaces.give_back, namespace)
         try:
-            return self._create(spec, self._images.likely(spec.image), channel)
-        except ImageUnavailable:
-            return self._create(spec, self._images.resolve(spec.image), channel)
+            return self._create_of_image(spec, channel, namespace)
+        except (ImageUnavailable, CreationRefused):  # Docker says "no such container" as it says "no such image"
+            return self._create_of_image(spec, channel, None)
 
-    def _create(self, spec: ContainerSpec, image: str, channel: Channel) -> str:
+    def _create_of_image(self, spec: ContainerSpec, channel: Channel, namespace: str | None) -> str:
+        try:
+            return self._create(spec, self._images.likely(spec.image), channel, namespace)
+        except ImageUnavailable:
+            return self._create(spec, self._images.resolve(spec.image), channel, namespace)
+
+    def _create(self, spec: ContainerSpec, image: str, channel: Channel, namespace: str | None) -> str:
+        # Of a container that joins, host name and extra hosts are those of the one that it joins.
+        network = {"network_mode": f"container:{namespace}"} if namespace else {"extra_hosts": EXTRA_HOSTS}
         with daemon.asking(CreationRefused, {404: ImageUnavailable, 409: NameTaken}):
             made = self._client.create_container(
                 image,
@@ -121,7 +152,7 @@ class DockerRunner:
                     privileged=spec.privileged,
                     mem_limit=spec.mem_limit,
                     nano_cpus=spec.nano_cpus,
-                    extra_hosts=EXTRA_HOSTS,
+                    **network,
                 ),
             )
         return str(made["Id"])
@@ -137,12 +168,13 @@ class DockerRunner:
             return adopted  # not ours to clear
         return self._held.setdefault(found["Id"], adopted)
 
-    def _remove_all(self) -> None:
+    def _remove_all(self, *, with_namespaces: bool = False) -> None:
         with daemon.asking(RunnerAway):
             label = f"{EMULATOR_LABEL}={self._emulator}"
             ours = self._client.containers(all=True, filters={"label": label})
         for found in ours:
-            remove(self._client, found["Id"])
+            if with_namespaces or PAUSE_LABEL not in found["Labels"]:
+                remove(self._client, found["Id"])
 
 
 def _binds(spec: ContainerSpec, channel: Channel) -> list[str]:
