@@ -26,6 +26,7 @@ from abacito.abaco.tenant import Tenant
 from abacito.abaco.time import RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
 from abacito.api import create_app
+from abacito.api.paths import OnlyAbaco
 from abacito.api.server import Server
 from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
@@ -170,13 +171,31 @@ class Emulator:
         self._tokens = Tokens(self._stored.tokens, self._clock, settings.accounts())
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
-        server = Server(self._make_app(), settings.host, settings.port)
-        self._port = server.bind()
-        server.start()
-        self._on_stop("server", server.stop)
+        app = self._make_app()
+        self._port = self._serve(app, settings.host, settings.port)
+        self._callback_url = self._serve_containers(app)
         # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
         self._begin_work()
         self._on_stop("poller", self._end_work)
+
+    def _serve(self, app: WSGIApplication, host: str, port: int) -> int:
+        server = Server(app, host, port)
+        bound = server.bind()
+        server.start()
+        self._on_stop("server", server.stop)
+        return bound
+
+    def _serve_containers(self, app: WSGIApplication) -> str:
+        """What containers are told as ``_abaco_api_server``; loopback is another machine's to them, so they get a
+        listener of their own on their bridge, which nobody else reaches, and which has nothing of ours."""
+        host = self.runner.callback_host()
+        if self.settings.callback_url or host is None:
+            return self.settings.callback_url or self.url
+        try:
+            return f"http://{host}:{self._serve(OnlyAbaco(app), host, 0)}"
+        except Unavailable as error:  # Docker Desktop, rootless: the bridge is not on this machine
+            log.warning("containers reach the API only by Docker's own name for this machine: %s", error)
+            return f"http://host.docker.internal:{self._port}"
 
     def _on_stop(self, what: str, stop: Callable[[], None]) -> None:
         self._stops.append((what, stop))
@@ -221,7 +240,7 @@ class Emulator:
             stopping=stopping,
             namespace=self.namespace,
             poller=self._owner,
-            api_server=lambda: self.settings.callback_url or self.url,
+            api_server=lambda: self._callback_url,
         )
 
     def _make_app(self) -> WSGIApplication:

@@ -188,6 +188,9 @@ class Daemon:
         self.made = 0
         self.bad: set[str] = set()
 
+    def callback_host(self) -> str | None:
+        return None
+
     def prepare(self, image: str) -> str:
         self.turn()
         return image

@@ -307,6 +307,9 @@ class Runner(Protocol):
     def location(self) -> str:
         """The address shown as a worker's location, e.g. ``unix://var/run/docker.sock``."""
 
+    def callback_host(self) -> str | None:
+        """The address of this machine at which a container finds us; None: loopback. Raises RunnerAway."""
+
     def prepare(self, image: str) -> str:
         """Have the image at hand (look, build, pull if allowed); its id. Raises ImageUnavailable, RunnerAway."""
 

@@ -25,3 +25,17 @@ class NormalizedPaths:
         path = path[:-1] if len(path) > 1 and path.endswith("/") else path
         environ["PATH_INFO"] = _VERSION.sub("/actors", path)
         return self._app(environ, start_response)
+
+
+class OnlyAbaco:
+    """WSGI middleware for a listener that containers reach: nothing of ours, only what Abaco and its gateway have."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer the request; one to our own surface as one to nowhere."""
+        path = _SLASHES.sub("/", environ.get("PATH_INFO", ""))
+        if path == "/_abacito" or path.startswith("/_abacito/"):
+            environ["PATH_INFO"] = "/"
+        return self._app(environ, start_response)

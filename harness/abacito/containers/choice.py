@@ -33,6 +33,10 @@ class ByImage:
         """The main runner's."""
         return self.main.location
 
+    def callback_host(self) -> str | None:
+        """The main runner's; a stub reaches what a container reaches."""
+        return self.main.callback_host()
+
     def prepare(self, image: str) -> str:
         """Have the image at hand. Raises ImageUnavailable, RunnerAway."""
         return self._for(image).prepare(image)

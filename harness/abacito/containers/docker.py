@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ class DockerRunner:
     def location(self) -> str:
         """The daemon's address."""
         return daemon.location()
+
+    def callback_host(self) -> str | None:
+        """The gateway of Docker's default bridge, an address of this machine on Linux. Raises RunnerAway."""
+        with daemon.asking(RunnerAway):
+            settings = self._client.inspect_network("bridge")["IPAM"]["Config"][0]
+        # Docker 20.10 names no gateway for its default bridge; it is the first address of the subnet.
+        return settings.get("Gateway") or str(next(ip_network(settings["Subnet"]).hosts()))
 
     def prepare(self, image: str) -> str:
         """Have the image in the daemon and answer its id. Raises ImageUnavailable, RunnerAway."""

@@ -55,6 +55,10 @@ class ProcessRunner:
         self._containers: dict[str, ProcessContainer] = {}
         self._lock = threading.Lock()
 
+    def callback_host(self) -> str | None:
+        """Loopback: the network is this machine's."""
+        return None
+
     def prepare(self, image: str) -> str:
         """Read its Dockerfile; the folder's path. Raises ImageUnavailable."""
         folder = _folder_of(image)

@@ -95,6 +95,10 @@ class StubRunner:
         """Whether a function stands for this image."""
         return _tagged(image) in self._functions
 
+    def callback_host(self) -> str | None:
+        """Loopback: it runs in this process."""
+        return None
+
     def prepare(self, image: str) -> str:
         """Answer ``stub:<image>``. Raises ImageUnavailable for a name that nothing is registered under."""
         self._function(image)
