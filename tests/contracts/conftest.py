@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from abacito.aws.embedded import Engine
 
 from abacito.abaco.time import real_monotonic
+from abacito.aws.embedded import Engine
 from abacito.aws.session import Endpoint, Storage, storage
 
 _UP_WITHIN_S = 30
