@@ -145,3 +145,16 @@ def test_nothing_is_left_when_it_stops(tmp_path: Path) -> None:
     assert left == []
     with Emulator(Settings.read(port=0, runner="docker")) as another:
         assert another.runner.find(name) is None
+
+
+def test_starting_and_stopping_again_and_again_keeps_no_descriptor() -> None:
+    def once() -> int:
+        with Emulator(Settings.read(port=0, runner="docker")) as emulator:
+            client = emulator.client()
+            client.register("echo").wait().send("x").wait(30)
+            client.close()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    first = once()
+
+    assert [once() for _ in range(3)] == [first] * 3

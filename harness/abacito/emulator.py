@@ -32,6 +32,7 @@ from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
 from abacito.client import Abaco
 from abacito.containers.choice import ByImage, choose
+from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
 from abacito.workers.supervise import Workshop
@@ -201,7 +202,9 @@ class Emulator:
         self._stops.append((what, stop))
 
     def _choose_runner(self) -> ByImage:
-        labels = {"abacito.emulator": self.namespace, "abacito.owner": self._owner}
+        labels = {EMULATOR_LABEL: self.namespace, OWNER_LABEL: this_process()}
+        if self.settings.endpoint_url:
+            labels[DURABLE_LABEL] = "true"
         settings = self.settings
         shared = self._threads if settings.shared_namespace else 0
         return choose(settings.runner, self._folder, labels, pull=settings.docker_pull, shared_namespaces=shared)

@@ -92,6 +92,20 @@ def test_a_taken_port_is_told_with_the_remedy() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [("http://127.0.0.1:9", 3, "the AWS endpoint cannot be used"), ("nonsense", 2, "endpoint_url = 'nonsense'")],
+)
+def test_an_endpoint_that_is_no_use_is_told(url: str, code: int, words: str) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+
+    done = abacito("serve", "--port", "0", "--runner", "process", "--endpoint-url", url, **keys)
+
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_no_docker_is_told_with_the_remedy() -> None:
     done = abacito("serve", "--port", "0", "--runner", "docker", DOCKER_HOST="unix:///nowhere/docker.sock")
 
@@ -192,3 +206,30 @@ def test_serve_answers_the_lectures_first_command(served: tuple[subprocess.Popen
         "version": "1.9.1",
     }
     assert set(facts) >= {"url", "pid", "runner", "tenant", "username", "password", "token"}
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("served", ["docker"], indirect=True)
+def test_what_a_killed_server_leaves_is_removed_by_the_next(
+    served: tuple[subprocess.Popen[str], dict[str, str]],
+) -> None:
+    process, facts = served
+    from abacito.client import Abaco
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    abaco = Abaco(facts["url"], facts["token"])
+    execution = abaco.register("sleeps").wait(within_s=60).send("60")
+    for details in execution.watch(20):
+        if details["status"] == "RUNNING":
+            break
+    labelled = ["docker", "ps", "-aq", "--filter", f"label=abacito.execution={execution.id}"]
+    process.kill()
+    process.wait()
+    left = subprocess.run(labelled, capture_output=True, text=True, check=True).stdout
+
+    with Emulator(Settings.read(port=0, runner="docker")):
+        after = subprocess.run(labelled, capture_output=True, text=True, check=True).stdout
+
+    assert (left != "", after) == (True, "")
+    abaco.close()

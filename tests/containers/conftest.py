@@ -12,7 +12,7 @@ import pytest
 from docker import APIClient
 
 from abacito.containers.daemon import connect
-from abacito.containers.docker import EMULATOR_LABEL, DockerRunner
+from abacito.containers.docker import DockerRunner
 from abacito.containers.images import REPOSITORY, Images
 
 

@@ -28,7 +28,8 @@ from abacito.abaco.errors import (
 )
 from abacito.abaco.ports import Container, ContainerState
 from abacito.containers.daemon import DEFAULT_LOCATION, connect
-from abacito.containers.docker import EMULATOR_LABEL, DockerRunner
+from abacito.containers.docker import DockerRunner
+from abacito.containers.labels import EMULATOR_LABEL
 from abacito.containers.watch import read_end, read_time
 
 ENDS_WITHIN_S = 30

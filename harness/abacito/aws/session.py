@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from abacito.abaco.errors import Misconfigured, Unavailable
 from abacito.aws.actors import ActorTable, TokenTable
 from abacito.aws.buckets import Bucket
 from abacito.aws.executions import ExecutionTable
@@ -42,15 +44,21 @@ class Endpoint:
         self._session = boto3.Session()
 
     def client(self, service: str) -> Any:
-        """A client; path-style buckets and no optional checksums, which not every engine knows."""
+        """A client: path-style buckets, no optional checksums, which not all engines know. Raises Misconfigured."""
         config = Config(
+            connect_timeout=5,
+            retries={"total_max_attempts": 3},
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             max_pool_connections=64,
         )
         region = self._session.region_name or "us-east-1"
-        return self._session.client(service, endpoint_url=self._url, region_name=region, config=config)  # type: ignore[call-overload]
+        try:
+            make: Any = self._session.client  # its stubs want a literal for each service
+            return make(service, endpoint_url=self._url, region_name=region, config=config)
+        except ValueError as error:
+            raise Misconfigured(f"endpoint_url = {self._url!r}: {error}") from error
 
     def interrupt(self) -> None:
         """A long poll over the network ends by itself, within ENDPOINT_LONG_POLL_S."""
@@ -63,7 +71,7 @@ class Endpoint:
 class Storage:
     """Everything stored, behind its ports.
 
-    ``set_up`` makes table, bucket and command queues, before the first use; ``forget`` drops what is remembered of
+    ``set_up`` makes table, bucket and command queues, before the first use (raises Unavailable); ``forget`` drops what is remembered of
     them when they are gone.
     """
 
@@ -86,9 +94,12 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
     rings = SqsRings(queues, namespace)
 
     def set_up(queue_names: Iterable[str]) -> None:
-        table.create()
-        bucket.create()
-        rings.create(queue_names)
+        try:
+            table.create()
+            bucket.create()
+            rings.create(queue_names)
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable(f"the AWS endpoint cannot be used: {error}") from error
 
     return Storage(
         actors=ActorTable(table),

@@ -100,6 +100,8 @@ def _docker(folder: Path, labels: Mapping[str, str], pull: bool, shared_namespac
     from abacito.containers.daemon import connect
     from abacito.containers.docker import DockerRunner
     from abacito.containers.images import Images
+    from abacito.containers.leftovers import remove_leftovers
 
     client = connect()
+    remove_leftovers(client)
     return DockerRunner(client, Images(client, pull), folder, labels, shared_namespaces)

@@ -18,16 +18,14 @@ from abacito.containers import daemon
 from abacito.containers.channel import Channel
 from abacito.containers.docker_container import DockerContainer, remove
 from abacito.containers.images import Images
-from abacito.containers.namespaces import PAUSE_LABEL, Namespaces
+from abacito.containers.labels import EMULATOR_LABEL, PAUSE_LABEL
+from abacito.containers.namespaces import Namespaces
 
 log = logging.getLogger(__name__)
 
 RESULTS_SOCKET = "/_abaco_results.sock"
 BINARY_DATA = "/_abaco_binary_data"
 DOCKER_SOCKET = "/var/run/docker.sock"
-
-#: The label whose value tells one emulator's containers from all others.
-EMULATOR_LABEL = "abacito.emulator"
 
 #: Keeps ``log_limit`` with the container, for whoever adopts it.
 LOG_LIMIT_LABEL = "abacito.log-limit"

@@ -13,11 +13,9 @@ from docker import APIClient
 
 from abacito.abaco.errors import ContainerError, ContainerGone, RunnerAway
 from abacito.containers import daemon
+from abacito.containers.labels import PAUSE_LABEL
 
 log = logging.getLogger(__name__)
-
-#: Told from actors by this label; who clears actors leaves these.
-PAUSE_LABEL = "abacito.pause"
 
 _IMAGE, _TAG = "abacito-pause", "1"
 

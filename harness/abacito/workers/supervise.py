@@ -318,9 +318,8 @@ class Supervision:
         return self._workshop.tokens.issue(actor.key.tenant, actor.owner)
 
     def _labels(self) -> dict[str, str]:
+        """Beside those that the runner puts on all it makes."""
         return {
-            "abacito.emulator": self._workshop.namespace,
-            "abacito.owner": self._workshop.poller,
             "abacito.actor": self._key.actor.id,
             "abacito.worker": self._heart.held.worker_id,
             "abacito.execution": self._key.id,

@@ -1,0 +1,26 @@
+"""What emulators that were killed have left in the daemon: removed by the next one that starts."""
+
+from __future__ import annotations
+
+import logging
+
+from docker import APIClient
+
+from abacito.abaco.errors import RunnerAway
+from abacito.containers import daemon
+from abacito.containers.docker_container import remove
+from abacito.containers.labels import DURABLE_LABEL, OWNER_LABEL, is_alive
+
+log = logging.getLogger(__name__)
+
+
+def remove_leftovers(client: APIClient) -> int:
+    """Remove the containers of emulators that are dead; how many there were. Raises RunnerAway."""
+    with daemon.asking(RunnerAway):
+        found = client.containers(all=True, filters={"label": OWNER_LABEL})
+    dead = [each for each in found if DURABLE_LABEL not in each["Labels"] and not is_alive(each["Labels"][OWNER_LABEL])]
+    for each in dead:
+        remove(client, each["Id"])
+    if dead:
+        log.warning("removed %d containers of emulators that were killed", len(dead))
+    return len(dead)
