@@ -14,6 +14,7 @@ from docker import APIClient
 from abacito.containers.daemon import connect
 from abacito.containers.docker import DockerRunner
 from abacito.containers.images import REPOSITORY, Images
+from abacito.containers.labels import EMULATOR_LABEL
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ class Endpoint:
 class Storage:
     """Everything stored, behind its ports.
 
-    ``set_up`` makes table, bucket and command queues, before the first use (raises Unavailable); ``forget`` drops what is remembered of
-    them when they are gone.
+    ``set_up`` makes table, bucket and command queues, before the first use, and raises Unavailable; ``forget`` drops
+    what is remembered of them when they are gone.
     """
 
     actors: ActorTable
