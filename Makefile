@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-all docs clean
+.PHONY: demo test test-all clean
 
 demo: $(VENV)/.installed  ## Play the public lecture's story on a bundled actor, request by request
 	$(BIN)/abacito scenario run scenarios/lecture.yaml

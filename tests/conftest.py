@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = ["pytester"]
 
 settings.register_profile("quick", max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-settings.register_profile("thorough", max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("thorough", max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("ABACITO_TEST_PROFILE", "quick"))
 
 _REQUIRE_DOCKER = os.environ.get("ABACITO_TEST_REQUIRE_DOCKER") == "1"

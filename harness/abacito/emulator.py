@@ -6,10 +6,8 @@ import logging
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from abacito.abaco import ids
@@ -32,6 +30,7 @@ from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
 from abacito.client import Abaco
 from abacito.containers.choice import ByImage, choose
+from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
@@ -159,7 +158,7 @@ class Emulator:
 
     def _start(self) -> None:
         settings = self.settings
-        self._folder = Path(tempfile.mkdtemp(prefix="abacito-"))
+        self._folder = make_folder()
         self._on_stop("folder", lambda: shutil.rmtree(self._folder, ignore_errors=True))
         self._source: Engine | Endpoint = Endpoint(settings.endpoint_url) if settings.endpoint_url else Engine()
         self._on_stop("engine", self._source.close)

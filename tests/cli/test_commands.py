@@ -211,7 +211,7 @@ def test_serve_answers_the_lectures_first_command(served: tuple[subprocess.Popen
 @pytest.mark.docker
 @pytest.mark.parametrize("served", ["docker"], indirect=True)
 def test_what_a_killed_server_leaves_is_removed_by_the_next(
-    served: tuple[subprocess.Popen[str], dict[str, str]],
+    served: tuple[subprocess.Popen[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, facts = served
     from abacito.client import Abaco
@@ -228,7 +228,10 @@ def test_what_a_killed_server_leaves_is_removed_by_the_next(
     process.wait()
     left = subprocess.run(labelled, capture_output=True, text=True, check=True).stdout
 
+    monkeypatch.setattr(tempfile, "tempdir", facts["scratch"])
+    folders = set(Path(facts["scratch"]).iterdir())
     with Emulator(Settings.read(port=0, runner="docker")):
+        assert not folders & set(Path(facts["scratch"]).iterdir())
         after = subprocess.run(labelled, capture_output=True, text=True, check=True).stdout
 
     assert (left != "", after) == (True, "")
