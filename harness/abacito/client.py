@@ -105,29 +105,32 @@ class Abaco:
         return f"dir:{Path(text).resolve()}" if is_folder else text
 
 
-class Actor:
-    """A registered actor."""
+class _Resource:
+    """Something with an id, a path below the base URL, and fields that are asked for anew each time."""
 
-    def __init__(self, abaco: Abaco, actor_id: str) -> None:
-        self._abaco, self.id = abaco, actor_id
+    def __init__(self, abaco: Abaco, path: str, kind: str) -> None:
+        self._abaco, self.path, self._kind = abaco, path, kind
+        self.id = path.rpartition("/")[2]
 
     def __repr__(self) -> str:
-        return f"<actor {self.id}>"
-
-    @property
-    def path(self) -> str:
-        """Its path below the base URL."""
-        return f"/actors/v2/{self.id}"
+        return f"<{self._kind} {self.id}>"
 
     @property
     def details(self) -> dict[str, Any]:
-        """All its fields, as they are now."""
+        """All its fields, as they are now, by their snake names."""
         return dict(self._abaco.request("GET", self.path))
 
     @property
     def status(self) -> str:
-        """Its status, as it is now."""
+        """Its status, as it is now: one of Abaco's for actors, or for executions."""
         return str(self.details["status"])
+
+
+class Actor(_Resource):
+    """A registered actor."""
+
+    def __init__(self, abaco: Abaco, actor_id: str) -> None:
+        super().__init__(abaco, f"/actors/v2/{actor_id}", "actor")
 
     def send(self, message: str | bytes | Mapping[str, Any] | list[Any], **variables: str) -> Execution:
         """Post a message: text as a form, bytes as a binary message, all else as JSON; ``variables`` as query."""
@@ -154,29 +157,12 @@ class Actor:
         self._abaco.request("DELETE", self.path)
 
 
-class Execution:
-    """One run of an actor."""
+class Execution(_Resource):
+    """One run of an actor: SUBMITTED, RUNNING, and in the end COMPLETE or ERROR."""
 
     def __init__(self, abaco: Abaco, actor: Actor, execution_id: str) -> None:
-        self._abaco, self.actor, self.id = abaco, actor, execution_id
-
-    def __repr__(self) -> str:
-        return f"<execution {self.id}>"
-
-    @property
-    def path(self) -> str:
-        """Its path below the base URL."""
-        return f"{self.actor.path}/executions/{self.id}"
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """All its fields, as they are now."""
-        return dict(self._abaco.request("GET", self.path))
-
-    @property
-    def status(self) -> str:
-        """SUBMITTED, RUNNING, COMPLETE or ERROR."""
-        return str(self.details["status"])
+        super().__init__(abaco, f"{actor.path}/executions/{execution_id}", "execution")
+        self.actor = actor
 
     @property
     def exit_code(self) -> int | None:

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from abacito.abaco.time import real_monotonic
+from abacito.client import Abaco, Execution
 
 ABACITO = [sys.executable, "-m", "abacito"]
 
@@ -162,19 +163,23 @@ def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[sub
         process.communicate()
 
 
+def sleeping(facts: dict[str, str]) -> tuple[Abaco, Execution]:
+    """A client of a server, and an execution of its that runs for a minute."""
+    abaco = Abaco(facts["url"], facts["token"])
+    execution = abaco.register("sleeps").wait(within_s=60).send("60")
+    for details in execution.watch(20):
+        if details["status"] == "RUNNING":
+            break
+    return abaco, execution
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("served", ["process", pytest.param("docker", marks=pytest.mark.docker)], indirect=True)
 def test_serve_stops_cleanly_within_five_seconds_whatever_runs(
     served: tuple[subprocess.Popen[str], dict[str, str]], sign: signal.Signals, tmp_path: Path
 ) -> None:
     process, facts = served
-    from abacito.client import Abaco
-
-    abaco = Abaco(facts["url"], facts["token"])
-    execution = abaco.register("sleeps").wait(within_s=60).send("60")
-    for details in execution.watch(20):
-        if details["status"] == "RUNNING":
-            break
+    abaco, execution = sleeping(facts)
     assert execution.status == "RUNNING"
 
     began = real_monotonic()
@@ -214,15 +219,10 @@ def test_what_a_killed_server_leaves_is_removed_by_the_next(
     served: tuple[subprocess.Popen[str], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, facts = served
-    from abacito.client import Abaco
     from abacito.emulator import Emulator
     from abacito.settings import Settings
 
-    abaco = Abaco(facts["url"], facts["token"])
-    execution = abaco.register("sleeps").wait(within_s=60).send("60")
-    for details in execution.watch(20):
-        if details["status"] == "RUNNING":
-            break
+    abaco, execution = sleeping(facts)
     labelled = ["docker", "ps", "-aq", "--filter", f"label=abacito.execution={execution.id}"]
     process.kill()
     process.wait()
