@@ -112,7 +112,7 @@ class WorkerSlots(Protocol):
     """
 
     def add(self, slot: Slot) -> bool:
-        """Put an idle slot; False when that number exists."""
+        """Put a slot; False when that number exists."""
 
     def list(self, actor: ActorKey) -> Sequence[Slot]:
         """The actor's slots by number, as they are now."""

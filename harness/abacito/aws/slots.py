@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
@@ -27,7 +28,7 @@ class SlotTable:
         self._table, self._executions = table, executions
 
     def add(self, slot: Slot) -> bool:
-        """Put an idle slot; False when that number exists."""
+        """Put a slot; False when that number exists."""
         return self._table.put(Put(_place(slot), _item(slot), is_new()))
 
     def list(self, actor: ActorKey) -> Sequence[Slot]:
@@ -44,10 +45,10 @@ class SlotTable:
 
     def acquire(self, slot: Slot, hold: Hold, *, is_new: bool, drops: bool) -> Slot | None:
         """Hold an idle slot, or make it; None when it is not as it was seen."""
-        changes = {**_held(hold), "failures": 0}
         if is_new:
-            made = {name: value for name, value in _item(slot).items() if value is not None}
-            return self._slot_after(slot, Update(_place(slot), {**made, **changes}, when=Attr("pk").not_exists()))
+            held = replace(slot, ring=hold.ring, token=hold.token, poller=hold.poller, failures=0)
+            return held if self.add(held) else None
+        changes = {**_held(hold), "failures": 0}
         named = Attr("execution")
         as_seen = named.eq(slot.execution) if slot.execution else named.not_exists()
         update = Update(_place(slot), changes, ("execution",) if drops else (), when=exists() & _FREE & as_seen)
