@@ -12,7 +12,7 @@ import pytest
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey, ActorStatus
 from abacito.abaco.container import Mount
-from abacito.abaco.errors import SlotLost, Unknown
+from abacito.abaco.errors import Malformed, SlotLost, Unknown
 from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus, Outcome
 from abacito.abaco.message import Message
 from abacito.abaco.permission import Level
@@ -471,3 +471,14 @@ def test_a_ring_given_back_comes_again_under_the_same_id(stored: Storage) -> Non
     again = stored.rings.receive("default", 2, 30)
     assert again is not None
     assert again.id == first.id
+
+
+def test_a_record_over_the_stores_limit_is_refused_in_words(stored: Storage) -> None:
+    actor = an_actor()
+    stored.actors.add(actor)
+
+    with pytest.raises(Malformed, match="400 KB"):
+        stored.actors.add(an_actor(description="x" * 500_000))
+    with pytest.raises(Malformed, match="400 KB"):
+        stored.actors.set_state(actor.key, "x" * 500_000)
+    assert stored.actors.get(actor.key) == actor

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-#: A variable holds at most 128 KiB, its name and NUL included; with a longer MSG nothing starts (execution §1.3).
-LONGEST_MSG_BYTES = 131_067
+#: A variable holds at most 128 KiB, its name and NUL included; with a longer one nothing starts (execution §1.3, §7).
+LONGEST_STATE = 131_072 - len("_abaco_actor_state=") - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,9 @@ class ActorRecords(Protocol):
     def set_status(self, actor: Actor) -> bool:
         """Store its status and message, if it is there, of this revision, and not being deleted; else False."""
 
+    def set_state(self, key: ActorKey, state: object) -> bool:
+        """Replace the state, any JSON value; False when there is no such actor."""
+
     def begin_deletion(self, key: ActorKey) -> bool:
         """SHUTTING_DOWN, from any status; False when there is no such actor."""
 

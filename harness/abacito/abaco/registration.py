@@ -10,7 +10,8 @@ from typing import Any
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.caller import Caller
-from abacito.abaco.errors import Malformed, Unauthorized
+from abacito.abaco.errors import Malformed, Unauthorized, Unknown
+from abacito.abaco.message import LONGEST_STATE, as_text
 from abacito.abaco.permission import Level, is_permitted
 from abacito.abaco.ports import (
     ActorRecords,
@@ -105,6 +106,22 @@ class Registration:
         """The actors of his tenant that the caller may read, oldest first; no role widens it (http-api §2.3)."""
         found = self._actors.visible_to(caller.tenant, caller.username)
         return [actor for actor, entries in found if is_permitted(entries, Level.READ)]
+
+    def check_stateful(self, actor: Actor) -> None:
+        """Raises Unknown for an actor that keeps no state; Abaco answers 404 to that."""
+        if actor.stateless:
+            raise Unknown("actor is stateless.")
+
+    def set_state(self, actor: Actor, value: Any) -> Actor:
+        """Replace the state: the next execution that starts sees it; the last write wins.
+
+        Raises Unknown when the actor has been deleted meanwhile.
+        """
+        if len(as_text(value) or "") > LONGEST_STATE:
+            log.warning("the state of actor %s is too long for a variable: its executions will not start", actor.id)
+        if not self._actors.set_state(actor.key, value):
+            raise Unknown(f"No actor found with id: {actor.id}.")
+        return replace(actor, state=value)
 
     def delete(self, key: ActorKey) -> str:
         """Stop and remove an actor; what to tell the user. What does not exist is deleted already.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from abacito.abaco.platform import Abaco
-from abacito.api import actors, executions, messages, refusals
+from abacito.api import actors, executions, messages, refusals, state
 from abacito.api.caller import pass_gateway
 from abacito.api.control import health, wait
 from abacito.api.paths import NormalizedPaths
@@ -21,7 +21,7 @@ def create_app(abaco: Abaco, *, case: str, version_tag: str) -> Flask:
         MAX_FORM_PARTS=None,
     )
     app.extensions["abacito"] = abaco
-    for blueprint in (actors.bp, messages.bp, executions.bp):
+    for blueprint in (actors.bp, messages.bp, executions.bp, state.bp):
         app.register_blueprint(blueprint)
     for blueprint in (health.bp, wait.bp):
         app.register_blueprint(blueprint)

@@ -63,6 +63,10 @@ class ActorTable:
         changes = {"status": str(actor.status), "status_message": actor.status_message or ""}
         return self._table.update(Update(keys.actor(actor.key), changes, when=same)) is not None
 
+    def set_state(self, key: ActorKey, state: object) -> bool:
+        """Replace the state. DynamoDB refuses an item over 400 KB; no actor could be started with such a state."""
+        return self._table.update(Update(keys.actor(key), {"state": json.dumps(state)}, when=exists())) is not None
+
     def begin_deletion(self, key: ActorKey) -> bool:
         """SHUTTING_DOWN; False when there is no such actor."""
         change = {"status": str(ActorStatus.SHUTTING_DOWN)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,6 +11,7 @@ import stamina
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder
 from botocore.exceptions import ClientError
 
+from abacito.abaco.errors import Malformed
 from abacito.aws.keys import Key
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ Item: TypeAlias = dict[str, Value]
 
 # AWS: BatchGetItem takes at most 100 keys (API reference, BatchGetItem).
 _BATCH = 100
+
+
+# AWS: an item has at most 400 KB (DynamoDB quotas); engines word the refusal differently, but all speak of the size.
+_TOO_LARGE = "Everything together may have 400 KB, which is the store's limit for one record."
 
 
 class _Conflict(Exception):
@@ -155,17 +161,19 @@ class Table:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def put(self, put: Put) -> bool:
-        """Write it; False when its condition does not hold."""
+        """Write it; False when its condition does not hold. Raises Malformed when it is too large."""
         try:
-            self._client.put_item(TableName=self._name, **put.parameters())
+            with _size_refused():
+                self._client.put_item(TableName=self._name, **put.parameters())
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
     def update(self, update: Update) -> Item | None:
-        """The item as it is afterwards; None when the condition does not hold."""
+        """The item afterwards; None when the condition does not hold. Raises Malformed when it is too large."""
         try:
-            answer = self._client.update_item(TableName=self._name, ReturnValues="ALL_NEW", **update.parameters())
+            with _size_refused():
+                answer = self._client.update_item(TableName=self._name, ReturnValues="ALL_NEW", **update.parameters())
         except self._client.exceptions.ConditionalCheckFailedException:
             return None
         return _decode(answer["Attributes"])
@@ -179,7 +187,10 @@ class Table:
         return _decode(answer["Attributes"]) if answer.get("Attributes") else None
 
     def transact(self, *writes: Put | Update | Delete) -> tuple[int, ...]:
-        """All of these writes or none; the positions whose conditions do not hold: empty when it was done."""
+        """All of these writes or none; the positions whose conditions do not hold: empty when it was done.
+
+        Raises Malformed when an item would be too large.
+        """
         request = [{type(write).__name__: {"TableName": self._name, **write.parameters()}} for write in writes]
         for attempt in stamina.retry_context(on=_Conflict, attempts=10, wait_initial=0.01, wait_max=0.5):
             with attempt:
@@ -188,14 +199,28 @@ class Table:
 
     def _transact_once(self, request: list[dict[str, Any]]) -> tuple[int, ...]:
         try:
-            self._client.transact_write_items(TransactItems=request)  # type: ignore[arg-type] # stubs want TypedDicts
+            with _size_refused():
+                self._client.transact_write_items(TransactItems=request)  # type: ignore[arg-type] # stubs want TypedDicts
         except self._client.exceptions.TransactionCanceledException as error:
             codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
             refused = tuple(i for i, code in enumerate(codes) if code == "ConditionalCheckFailed")
             if refused:
                 return refused
+            if any("size" in reason.get("Message", "") for reason in error.response["CancellationReasons"]):
+                raise Malformed(_TOO_LARGE) from error
             raise _Conflict(str(codes)) from error
         return ()
+
+
+@contextmanager
+def _size_refused() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        told = error.response["Error"]
+        if told["Code"] == "ValidationException" and "size" in told.get("Message", ""):
+            raise Malformed(_TOO_LARGE) from error
+        raise
 
 
 def _key(key: Key) -> dict[str, Any]:
