@@ -4,6 +4,8 @@ import re
 import threading
 from typing import Any
 
+import pytest
+
 from tests.api.conftest import Api
 from tests.api.test_actors import MILLISECONDS
 
@@ -246,3 +248,28 @@ def test_only_a_running_execution_can_be_force_quit(api: Api) -> None:
     text = "Cannot force quit an execution not in RUNNING status. Execution was found in status: COMPLETE"
     assert message == text
     assert "No executions found" in api.refusal("DELETE", f"/actors/{actor}/executions/nope")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_workers": -5},
+        {"max_workers": 10**12},
+        {"log_ex": -(10**30)},
+        {"log_ex": 10**30},
+        {"default_environment": None},
+    ],
+    ids=str,
+)
+def test_figures_out_of_all_range_stop_no_execution(api: Api, fields: dict[str, Any]) -> None:
+    assert api.run(api.actor(lambda context: None, **fields)).status == "COMPLETE"
+
+
+@pytest.mark.parametrize("environment", [{"A": "x\0y"}, {"A=B": "x"}, {"A": "\ud800"}], ids=ascii)
+def test_variables_that_no_process_can_have_end_in_error_not_in_silence(api: Api, environment: dict[str, str]) -> None:
+    body = {"image": "echo", api.name("default_environment"): environment}
+    actor = api.handle(api.result("POST", "/actors", json=body)["id"]).wait()
+
+    execution = actor.send("x").wait()
+
+    assert execution.status in ("ERROR", "COMPLETE")

@@ -172,6 +172,7 @@ def _post_without_length(api: Api, actor: str) -> str:
         {"data": b"xyz", "headers": {"Content-Type": "application/octet-stream; charset=x"}},
         {"data": {"message": "a\0b"}},
         {"json": "a\0b"},
+        {"data": b'"half \\ud800 of a pair"', "headers": {"Content-Type": "application/json"}},
         {"data": {"message": "m"}, "params": {"a": "x\0"}},
     ],
     ids=lambda r: str(r)[:40],

@@ -103,8 +103,11 @@ class Actor:
         return self.status == ActorStatus.READY
 
     def slot_limit(self, max_workers_per_actor: int) -> int:
-        """How many containers may run at once: one for a stateful actor, always."""
-        return 1 if not self.stateless else self.max_workers or max_workers_per_actor
+        """How many containers may run at once: one for a stateful actor, always; else its own figure, if it has one."""
+        if not self.stateless:
+            return 1
+        own = self.max_workers or 0
+        return own if own > 0 else max_workers_per_actor
 
     def to_document(self) -> str:
         """All that only a registration or an update changes, as JSON; the rest are attributes of the record."""

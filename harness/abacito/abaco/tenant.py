@@ -53,8 +53,9 @@ class Tenant:
     def log_life_s(self, log_ex: int | None) -> int | None:
         """How long a log lives that is written now, in seconds; None: for ever.
 
-        Abaco 1.9, models.py: get_actor_log_ttl. The tenant's default is not cut, an actor's own figure is.
+        Abaco 1.9, models.py: get_actor_log_ttl. The tenant's default is not cut, an actor's own figure is; one that
+        is negative ends a log at once, as 0 does.
         """
         if log_ex is None:
             return None if self.log_ex == -1 else self.log_ex
-        return min(log_ex, self.log_ex_limit)
+        return max(0, min(log_ex, self.log_ex_limit))

@@ -76,7 +76,7 @@ class Posted:
         """
         value = None if self.binary is not None else as_text(self.echo)
         query = {name: text for name, text in request.args.items() if name != "message"}
-        if any("\0" in text for text in (value or "", *query, *query.values())):
+        if not all(_can_be_a_variable(text) for text in (value or "", *query, *query.values())):
             raise Malformed(NOT_SERIALIZABLE)
         own = {
             "_abaco_username": caller().username,
@@ -137,6 +137,11 @@ def _json_all_the_same() -> Any:
         return json.loads(request.get_data())
     except ValueError as error:
         raise Malformed(NOT_SERIALIZABLE) from error
+
+
+def _can_be_a_variable(text: str) -> bool:
+    """Whether a process can be given this: no NUL, and nothing that has no UTF-8, such as half of a surrogate pair."""
+    return "\0" not in text and text.encode(errors="ignore").decode() == text
 
 
 def _links(actor: Actor) -> dict[str, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
+import select
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -124,21 +126,24 @@ class ProcessContainer:
         self._is_gone = False
         self._watcher: threading.Thread | None = None
         self._killer: threading.Timer | None = None
+        self._failure: Exception | None = None
 
     def state(self) -> ContainerState:
         """Created, running or exited."""
         self._check_there()
-        if self._process is None:
+        if self._process is None and self._end is None:
             return ContainerState.CREATED
         return ContainerState.EXITED if self._end else ContainerState.RUNNING
 
     def start(self) -> None:
         """Start the process. Raises StartRefused when its program is not there or may not be executed."""
         self._check_there()
-        if self._process is not None:
+        if self._watcher is not None:
             raise StartRefused("It was started before.")
-        command = self._sandbox.command(self._layout, self._spec, self._channel, self._environment())
-        started: Future[subprocess.Popen[bytes]] = Future()
+        environment = self._environment()
+        _check_variables(environment)
+        command = self._sandbox.command(self._layout, self._spec, self._channel, environment)
+        started: Future[subprocess.Popen[bytes] | None] = Future()
         # Its own thread starts it: a bubblewrap dies with the *thread* that made it.
         self._watcher = threading.Thread(
             target=self._live, args=(command, started), name="abacito-process", daemon=True
@@ -148,11 +153,16 @@ class ProcessContainer:
             self._process = started.result()
         except OSError as error:
             raise StartRefused(f"exec: {self._layout.image.argv[0]!r}: {error.strerror}") from error
+        except ValueError as error:  # a NUL in the image's command
+            raise StartRefused(f"exec: {self._layout.image.argv[0]!r}: {error}") from error
 
     def wait(self, timeout_s: float) -> ContainerEnd | None:
-        """The end, or None after the time."""
+        """The end, or None after the time. Also raises, once, what the taker of results has raised."""
         self._over.wait(timeout_s)
         self._check_there()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
         return self._end
 
     def log(self) -> str:
@@ -161,6 +171,8 @@ class ProcessContainer:
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Send the image's stop signal; SIGKILL after the grace."""
+        if self._watcher is None or self._killer is not None:
+            return
         self._signal(self._layout.image.stop_signal)
         self._killer = threading.Timer(grace_s, self._signal, [signal.SIGKILL])
         self._killer.daemon = True
@@ -190,12 +202,13 @@ class ProcessContainer:
             raise ContainerGone(f"No such container: {self._spec.name}")
 
     def _signal(self, number: int) -> None:
-        if self._process is not None and not self._over.is_set():
+        if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError, FileNotFoundError):  # it has ended at this very moment
                 self._sandbox.signal(self._process, number)
 
-    def _live(self, command: Command, started: Future[subprocess.Popen[bytes]]) -> None:
+    def _live(self, command: Command, started: Future[subprocess.Popen[bytes] | None]) -> None:
         """Start the process, tell so, and see it to its end."""
+        began, started_at = real_monotonic(), datetime.now(UTC)
         try:
             process = subprocess.Popen(
                 command.argv,
@@ -205,36 +218,71 @@ class ProcessContainer:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=command.descriptors,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            self._not_started(error, started, began, started_at)
+        else:
+            started.set_result(process)
+            self._watch(process, began, started_at)
+        finally:
+            for descriptor in command.descriptors:
+                os.close(descriptor)
+
+    def _not_started(
+        self, error: Exception, started: Future[subprocess.Popen[bytes] | None], began: float, started_at: datetime
+    ) -> None:
+        if not isinstance(error, OSError) or error.errno != errno.E2BIG:
             started.set_exception(error)
             return
-        started.set_result(process)
-        self._watch(process)
+        # Docker's container is up when its exec fails of this: a run, with that log (execution.md §1.3)
+        self._log.write(f"exec {self._layout.image.argv[0]}: argument list too long\n".encode())
+        self._finish(1, 0, began, started_at)
+        started.set_result(None)
 
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the end: the log in a thread of its own, as a process left behind may hold its pipe open."""
-        began, started_at = real_monotonic(), datetime.now(UTC)
+    def _watch(self, process: subprocess.Popen[bytes], began: float, started_at: datetime) -> None:
         assert process.stdout is not None
-        reader = threading.Thread(target=self._read_log, args=(process.stdout,), name="abacito-log", daemon=True)
-        reader.start()
+        self._read_until_end(process.pid, process.stdout.fileno())
+        with suppress(ProcessLookupError):  # a container's end is the end of all that runs in it; not yet reaped, so
+            os.killpg(process.pid, signal.SIGKILL)  # that the number is nobody else's
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        runtime_s = real_monotonic() - began
-        with suppress(ProcessLookupError):  # a container's end is the end of all that runs in it
-            os.killpg(process.pid, signal.SIGKILL)
-        reader.join()
+        self._read_on(process.stdout.fileno())
         process.stdout.close()
-        self._channel.drain()
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-        cpu_ns = int((usage.ru_utime + usage.ru_stime) * 1e9)
+        self._finish(code, int((usage.ru_utime + usage.ru_stime) * 1e9), began, started_at)
+
+    def _read_until_end(self, pid: int, output: int) -> None:
+        """Not until the pipe's end: a process that left its group may hold it open long after."""
+        os.set_blocking(output, False)
+        ending = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(output, select.POLLIN)
+        poll.register(ending, select.POLLIN)
+        ready: set[int] = set()
+        while ending not in ready:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if output in ready and not self._read_on(output):
+                poll.unregister(output)
+        os.close(ending)
+
+    def _read_on(self, output: int) -> bool:
+        """Take what is there; False when no more can come."""
+        try:
+            while data := os.read(output, 65_536):
+                self._log.write(data)
+        except BlockingIOError:
+            return True
+        return False
+
+    def _finish(self, code: int, cpu_ns: int, began: float, started_at: datetime) -> None:
+        runtime_s = real_monotonic() - began
+        try:
+            self._channel.drain()
+        except Exception as error:  # noqa: BLE001 # the taker of results failed: wait() tells those who can deal with it
+            self._failure = error
         self._end = ended(code, started_at, datetime.now(UTC), runtime_s, cpu_ns)
         self._over.set()
-
-    def _read_log(self, pipe: object) -> None:
-        descriptor = pipe.fileno()  # type: ignore[attr-defined] # a pipe of subprocess, whose type says IO[bytes]
-        while data := os.read(descriptor, 65_536):
-            self._log.write(data)
 
 
 def _folder_of(image: str) -> Path:
@@ -253,6 +301,16 @@ def _folder_of(image: str) -> Path:
 
 def _read(folder: Path) -> dockerfile.Dockerfile:
     return dockerfile.read(folder, BASE_ENVIRONMENT)
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        if "\0" in name + value:
+            raise StartRefused(f"The variable {name!r} has a NUL in it")
+        try:
+            (name + value).encode()
+        except UnicodeEncodeError as error:
+            raise StartRefused(f"The variable {name!r} is no text: {error.reason}") from error
 
 
 def _refuse_what_needs_docker(spec: ContainerSpec) -> None:

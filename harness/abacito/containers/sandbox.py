@@ -82,11 +82,15 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to start: arguments, working directory and variables of the host's process."""
+    """What to start: arguments, working directory and variables of the host's process.
+
+    ``descriptors`` are handed down to it, and closed by whoever starts it.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     environment: Mapping[str, str]
+    descriptors: tuple[int, ...] = ()
 
 
 class Sandbox(Protocol):
@@ -152,8 +156,9 @@ class Bubblewrap:
         _check_program(layout.image.argv[0], layout.inside(layout.image.workdir), environment, layout)
         options = (*self._files(layout), *self._binds(spec, channel), *self._namespaces(layout))
         variables = (part for name, value in environment.items() for part in ("--setenv", name, value))
-        argv = (self._program, *options, "--clearenv", *variables, "--", *layout.image.argv)
-        return Command(argv, layout.box, {"PATH": os.defpath})
+        given = _handed_over((*options, "--clearenv", *variables))
+        argv = (self._program, "--args", str(given), "--", *layout.image.argv)
+        return Command(argv, layout.box, {"PATH": os.defpath}, (given,))
 
     def signal(self, process: subprocess.Popen[bytes], number: int) -> None:
         """To the actor itself, bubblewrap's only child; bubblewrap passes no signal on, and ends with its child."""
@@ -187,6 +192,15 @@ class Bubblewrap:
     def _namespaces(self, layout: Layout) -> Iterator[str]:
         yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "abacito", "--as-pid-1")
         yield from ("--die-with-parent", "--chdir", layout.image.workdir)
+
+
+def _handed_over(options: tuple[str, ...]) -> int:
+    """A descriptor to read them from: in a command line, anybody on this machine reads the actor's token."""
+    descriptor = os.memfd_create("options")
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(b"".join(os.fsencode(option) + b"\0" for option in options))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def _check_program(program: str, cwd: Path, environment: Mapping[str, str], layout: Layout | None = None) -> None:
