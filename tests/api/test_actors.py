@@ -294,3 +294,22 @@ def test_no_permission_is_a_refusal_and_the_admin_needs_none(api: Api) -> None:
 
 def test_a_search_is_refused_not_ignored(api: Api) -> None:
     assert "Searching is not emulated yet" in api.refusal("GET", "/actors?limit=1")
+
+
+@pytest.mark.parametrize("field", ["image", "name", "status", "status_message", "description"])
+def test_half_of_a_surrogate_pair_is_no_text(api: Api, field: str) -> None:
+    body = f'{{"image": "x", "{api.name(field)}": "\\ud800"}}'.encode()
+
+    message = api.refusal("POST", "/actors", data=body, headers={"Content-Type": "application/json"})
+
+    assert message.startswith("Invalid actor description: Unable to process the JSON description.")
+
+
+def test_an_actor_registered_in_error_stays_there_and_its_messages_wait(api: Api) -> None:
+    actor = api.result("POST", "/actors", json={"image": "echo", "status": "ERROR"})["id"]
+    execution = api.handle(actor).send("m")
+    other = api.actor()  # its ring comes after the other's
+
+    assert api.run(other).status == "COMPLETE"
+    assert (api.handle(actor).status, execution.status) == ("ERROR", "SUBMITTED")
+    assert api.result("GET", f"/actors/{actor}/messages")["messages"] == 1

@@ -265,7 +265,7 @@ def test_figures_out_of_all_range_stop_no_execution(api: Api, fields: dict[str, 
     assert api.run(api.actor(lambda context: None, **fields)).status == "COMPLETE"
 
 
-@pytest.mark.parametrize("environment", [{"A": "x\0y"}, {"A=B": "x"}, {"A": "\ud800"}], ids=ascii)
+@pytest.mark.parametrize("environment", [{"A": "x\0y"}, {"A=B": "x"}], ids=ascii)
 def test_variables_that_no_process_can_have_end_in_error_not_in_silence(api: Api, environment: dict[str, str]) -> None:
     body = {"image": "echo", api.name("default_environment"): environment}
     actor = api.handle(api.result("POST", "/actors", json=body)["id"]).wait()

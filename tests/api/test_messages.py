@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import http.client
+import json
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -148,16 +149,58 @@ def test_an_empty_binary_message_needs_its_length_said(api: Api) -> None:
 
 
 def _post_without_length(api: Api, actor: str) -> str:
-    import json
-
-    connection = http.client.HTTPConnection(urlsplit(api.emulator.url).netloc, timeout=10)
-    connection.putrequest("POST", f"/actors/{actor}/messages")
-    connection.putheader("Authorization", f"Bearer {api.emulator.token}")
-    connection.putheader("Content-Type", "application/octet-stream")
-    connection.endheaders()
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
+    head, answer = raw(api, actor, "")
+    assert head.startswith("HTTP/1.1 400 ")
     return str(answer["message"])
+
+
+def raw(api: Api, actor: str, more: str) -> tuple[str, dict[str, Any]]:
+    """Head and body of the answer to a binary message, sent as it is; ``more``: further headers, and the body."""
+    host, port = urlsplit(api.emulator.url).netloc.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        start = f"POST /actors/{actor}/messages HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        token = f"Authorization: Bearer {api.emulator.token}\r\nContent-Type: application/octet-stream\r\n"
+        connection.sendall(f"{start}{token}{more or chr(13) + chr(10)}".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    return head, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("Content-Length: abc\r\n\r\n", "Content Length must be an integer."),
+        ("Content-Length: 600000000\r\n\r\nab", "Message exceeds max content length of: 500000000"),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+            "Content Length required for application/octet-stream.",
+        ),
+    ],
+)
+def test_a_binary_message_with_a_wrong_length_is_refused_at_once(api: Api, more: str, message: str) -> None:
+    """spec: http-api #74, #75"""
+    head, answer = raw(api, api.actor(), more)
+
+    assert head.startswith("HTTP/1.1 400 ")
+    assert (answer["status"], answer["message"], answer["result"]) == ("error", message, None)
+
+
+@pytest.mark.parametrize("depth", [450, 5000, 100_000])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_json_that_nests_too_deep_is_no_message(api: Api, depth: int, content_type: str) -> None:
+    actor = api.actor()
+
+    message = api.refusal(
+        "POST", f"/actors/{actor}/messages", data=b"[" * depth + b"]" * depth, headers={"Content-Type": content_type}
+    )
+
+    assert message == NOT_SERIALIZABLE
+
+
+def test_json_that_nests_deep_is_a_message(api: Api) -> None:
+    text = "[" * 300 + "]" * 300
+
+    assert seen(api, data=text, headers={"Content-Type": "application/json"})["MSG"] == text
 
 
 @pytest.mark.parametrize(

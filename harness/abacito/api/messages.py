@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from abacito.abaco.message import Message, as_text
 from abacito.abaco.permission import Level
 from abacito.api import wire
 from abacito.api.caller import abaco, actor, caller, tenant
-from abacito.api.parameters import NOT_JSON, json_body
+from abacito.api.parameters import NOT_JSON, json_body, load_json
 
 bp = Blueprint("messages", __name__, url_prefix="/actors/<identifier>/messages")
 
@@ -133,10 +132,10 @@ def _binary() -> bytes:
 
 def _json_all_the_same() -> Any:
     """A body that happens to be JSON, whatever its content type says."""
-    try:
-        return json.loads(request.get_data())
-    except ValueError as error:
-        raise Malformed(NOT_SERIALIZABLE) from error
+    value = load_json(request.get_data())
+    if value is NOT_JSON:
+        raise Malformed(NOT_SERIALIZABLE)
+    return value
 
 
 def _can_be_a_variable(text: str) -> bool:

@@ -74,6 +74,10 @@ def read(table: Sequence[Parameter], prefix: str, malformed_tail: str = "") -> d
     return given
 
 
+#: Deeper JSON is refused: Python's own reader and writer give up at about a thousand, less what is on the stack.
+_DEEPEST = 400
+
+
 class _NotJson:
     """A body under a JSON content type that is no JSON."""
 
@@ -84,12 +88,28 @@ _ABSENT = _NotJson()
 
 def json_body() -> Any:
     """The parsed body under a JSON content type; None under any other; NOT_JSON when it cannot be parsed."""
-    if not request.is_json:
-        return None
+    return load_json(request.get_data()) if request.is_json else None
+
+
+def load_json(data: bytes) -> Any:
+    """What the text says, or NOT_JSON; also for what nests too deep, or holds half of a surrogate pair."""
     try:
-        return json.loads(request.get_data())
-    except ValueError:
+        value = json.loads(data)
+        if b"\\u" in data or data.count(b"[") + data.count(b"{") > _DEEPEST:
+            json.dumps(value, ensure_ascii=False).encode()
+            _check_depth(value, _DEEPEST)
+    except (ValueError, RecursionError):
         return NOT_JSON
+    return value
+
+
+def _check_depth(value: Any, left: int) -> None:
+    """Raises RecursionError for what nests deeper than ``left``."""
+    if left < 0:
+        raise RecursionError
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        _check_depth(each, left - 1)
 
 
 def body_for_checks() -> Mapping[str, Any]:

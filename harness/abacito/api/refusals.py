@@ -36,6 +36,9 @@ STATUS: dict[type[AbacoError], int] = {
     AbacoError: 500,
 }
 
+#: So much of a body that is refused is read all the same, so that the connection can go on.
+_READ_AND_FORGOTTEN = 1_000_000
+
 NO_SUCH_ENDPOINT = "Invalid request: the API endpoint does not exist or the provided HTTP method is not allowed."
 NOT_ABACO = "Invalid request: the requested URL is not an Abaco endpoint."
 
@@ -51,6 +54,10 @@ def refuse(error: AbacoError) -> Response:
     """A refusal of ours."""
     response = _fault(error) if isinstance(error, Unauthenticated) else wire.error(str(error))
     response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if request.headers.get("Transfer-Encoding") or (request.content_length or 0) > _READ_AND_FORGOTTEN:
+        response.headers["Connection"] = (
+            "close"  # else the rest of the body would be waited for, or taken for a request
+        )
     return response
 
 

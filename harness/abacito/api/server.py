@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cheroot.server import HTTPConnection, HTTPRequest
@@ -16,8 +18,14 @@ if TYPE_CHECKING:
 
 _DOUBLED_SLASHES = re.compile(rb"^(\S+ )//+")
 
+# cheroot's words for what Abaco has its own for (http-api §3.2).
+_ABACOS_WORDS = {"Malformed Content-Length Header.": "Content Length must be an integer."}
+
 # One thread is tied to each connection that is kept alive, and synchronous calls hold theirs.
 _THREADS = 64
+
+# Connections that wait to be accepted; with cheroot's own 5 a burst of new ones is reset.
+_BACKLOG = 128
 
 
 class _OneSlash:
@@ -42,6 +50,21 @@ class _Request(HTTPRequest):
         finally:
             self.rfile = reader
 
+    def send_headers(self) -> None:
+        """As cheroot's, which sends an application's ``Connection: close`` on, and then does not close it."""
+        if (b"Connection", b"close") in self.outheaders:
+            self.close_connection = True
+        super().send_headers()
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """What cheroot refuses before any application sees it, in Abaco's envelope; then the connection ends."""
+        message = _ABACOS_WORDS.get(msg, msg or status)
+        body = json.dumps({"message": message, "result": None, "status": "error", "version": "unknown"}) + "\n"
+        head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        self.close_connection = True
+        with suppress(OSError):  # the client has gone
+            self.conn.wfile.write(f"{head}Connection: close\r\n\r\n{body}".encode())
+
 
 class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
@@ -51,7 +74,9 @@ class Server:
     """Serves an application on a host and port; port 0 takes a free one, told by ``port`` once it is bound."""
 
     def __init__(self, app: WSGIApplication, host: str, port: int) -> None:
-        self._cheroot = CherootServer((host, port), app, numthreads=10, max=_THREADS, shutdown_timeout=1)
+        self._cheroot = CherootServer(
+            (host, port), app, numthreads=10, max=_THREADS, shutdown_timeout=1, request_queue_size=_BACKLOG
+        )
         self._cheroot.ConnectionClass = _Connection
         self._thread: threading.Thread | None = None
         self._host = host

@@ -193,9 +193,10 @@ class ProcessContainer:
         self._forget(self._spec.name)
 
     def _environment(self) -> dict[str, str]:
-        """The image's variables, then the execution's; None takes one away."""
+        """The image's variables, then the execution's; None takes one away. Names end at the first "=", as in Docker."""
         merged = {**self._layout.image.environment, **self._spec.environment}
-        return {name: value for name, value in merged.items() if value is not None}
+        pairs = (f"{name}={value}".partition("=") for name, value in merged.items() if value is not None)
+        return {name: value for name, _, value in pairs}
 
     def _check_there(self) -> None:
         if self._is_gone:

@@ -61,6 +61,9 @@ class Visit:
         actor = self._actor
         if actor is None or actor.status == ActorStatus.SHUTTING_DOWN:
             return
+        if actor.status == ActorStatus.ERROR:  # registered so; as in Abaco, no worker is started for it
+            self._drop_idle_slots()
+            return
         self._actor = self._with_image(actor)
         if not self._workshop.actors.set_status(self._actor):
             self._actor = self._workshop.actors.get(self._key)
