@@ -193,7 +193,7 @@ class ProcessContainer:
         self._forget(self._spec.name)
 
     def _environment(self) -> dict[str, str]:
-        """The image's variables, then the execution's; None takes one away. Names end at the first "=", as in Docker."""
+        """The image's variables, then the execution's; None takes one away. Names end at a "=", as in Docker."""
         merged = {**self._layout.image.environment, **self._spec.environment}
         pairs = (f"{name}={value}".partition("=") for name, value in merged.items() if value is not None)
         return {name: value for name, _, value in pairs}
