@@ -55,9 +55,8 @@ def refuse(error: AbacoError) -> Response:
     response = _fault(error) if isinstance(error, Unauthenticated) else wire.error(str(error))
     response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if request.headers.get("Transfer-Encoding") or (request.content_length or 0) > _READ_AND_FORGOTTEN:
-        response.headers["Connection"] = (
-            "close"  # else the rest of the body would be waited for, or taken for a request
-        )
+        # Else the rest of the body would be waited for, or taken for the next request.
+        response.headers["Connection"] = "close"
     return response
 
 
