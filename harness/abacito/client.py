@@ -197,7 +197,7 @@ class Execution(_Resource):
             yield seen
             if seen["status"] in _FINAL or real_monotonic() >= deadline:
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # the server tells nobody: it has to be asked again
 
     def _told(self, status: str, within_s: float) -> str:
         actor = self.actor.details
@@ -216,7 +216,7 @@ def _wait(
         seen = look()
         if enough(seen) or real_monotonic() >= deadline:
             return seen
-        time.sleep(pause_s)
+        time.sleep(pause_s)  # as above
         pause_s = min(pause_s * 1.5, 0.1)
 
 

@@ -160,8 +160,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
         (made / name).mkdir()
         (made / name / "actor.py").write_text(PROGRAM + code + "\n")
         (made / name / "Dockerfile").write_text(
-            "ARG BASE=python:3.11-slim\nFROM ${BASE}\nENV IMAGE=set\nWORKDIR /work\n"
-            'COPY actor.py /work/\nCMD ["python3", "/work/actor.py"]\n'
+            "ARG BASE=python:3.11-slim\nFROM ${BASE}\nENV IMAGE=set\nWORKDIR /actor\n"
+            'COPY actor.py /actor/\nCMD ["python3", "/actor/actor.py"]\n'
         )
     (made / "unstartable").mkdir()
     (made / "unstartable" / "Dockerfile").write_text(
