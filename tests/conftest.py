@@ -28,6 +28,7 @@ def docker_daemon() -> None:
     except Unavailable as error:
         if _REQUIRE_DOCKER:
             pytest.fail(f"container tests must run here, and cannot: {error}")
+        # A user without Docker runs all the rest; where Docker must be, the line above has failed already.
         pytest.skip(f"no Docker daemon: {error}")
 
 

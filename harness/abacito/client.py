@@ -62,10 +62,6 @@ class Abaco:
         result = self.request("POST", "/actors/v2", json={**body, "image": self._image(image)})
         return Actor(self, result["id"])
 
-    def as_user(self, token: str) -> Abaco:
-        """The same server, asked by another user."""
-        return Abaco(self.url, token, self._case, self._stub)
-
     def request(self, method: str, path: str, **arguments: Any) -> Any:
         """The ``result`` of an answer, its top-level names in snake case. Raises Refused."""
         response = self.send(method, path, **arguments)
@@ -197,7 +193,7 @@ class Execution(_Resource):
             yield seen
             if seen["status"] in _FINAL or real_monotonic() >= deadline:
                 return
-            time.sleep(0.1)  # the server tells nobody: it has to be asked again
+            time.sleep(0.1)  # what happens before the end is told to nobody: one has to look again
 
     def _told(self, status: str, within_s: float) -> str:
         actor = self.actor.details
@@ -216,7 +212,7 @@ def _wait(
         seen = look()
         if enough(seen) or real_monotonic() >= deadline:
             return seen
-        time.sleep(pause_s)  # as above
+        time.sleep(pause_s)  # a live Abaco tells nobody anything: one has to look again
         pause_s = min(pause_s * 1.5, 0.1)
 
 

@@ -123,6 +123,7 @@ class Bench:
 
     def needs(self, ability: str) -> None:
         if ability in CANNOT.get(self.kind, set()):
+            # By the table of what a runner cannot do, and only by it.
             pytest.skip(f"the {self.kind} runner has no {ability}")
 
     def create(self, actor: str, image: str | None = None, **changes: Any) -> Container:

@@ -79,7 +79,6 @@ class Server:
         )
         self._cheroot.ConnectionClass = _Connection
         self._thread: threading.Thread | None = None
-        self._host = host
 
     def bind(self) -> int:
         """Take the port; it is listened on from now, and answered from ``start`` on. Raises Unavailable."""

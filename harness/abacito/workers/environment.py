@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from abacito.abaco.actor import Actor
-from abacito.abaco.execution import ExecutionKey
 from abacito.abaco.message import Message, as_text
 
 
 def environment(
-    actor: Actor, key: ExecutionKey, message: Message, worker_id: str, access_token: str, api_server: str
+    actor: Actor, message: Message, worker_id: str, access_token: str, api_server: str
 ) -> Mapping[str, str | None]:
     """All variables of one execution; None: absent, even if the image sets it.
 

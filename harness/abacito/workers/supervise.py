@@ -75,7 +75,7 @@ class Ended(Enum):
 class Workshop:
     """All that workers work with; one per poller.
 
-    ``api_server`` is what containers are told as ``_abaco_api_server``; ``owner`` labels what we make.
+    ``api_server`` is what containers are told as ``_abaco_api_server``; ``poller`` names us in the slots that we hold.
     """
 
     actors: ActorRecords
@@ -104,7 +104,7 @@ class Heart:
 
     def __init__(self, workshop: Workshop, ring: RingInHand, held: Slot) -> None:
         self._workshop, self._ring, self.held = workshop, ring, held
-        # The ring was received a moment ago, unless an image was prepared in between, which renews it too.
+        # The ring was received, or after preparing an image renewed, a moment ago.
         self._last = workshop.pace.monotonic()
 
     def beat(self) -> None:
@@ -295,7 +295,7 @@ class Supervision:
     def _spec(self, actor: Actor, message: Message) -> ContainerSpec:
         tenant, held = self._tenant, self._heart.held
         token = self._access_token(actor)
-        variables = environment(actor, self._key, message, held.worker_id, token, self._workshop.api_server())
+        variables = environment(actor, message, held.worker_id, token, self._workshop.api_server())
         max_cpus = actor.max_cpus or tenant.max_cpus
         return ContainerSpec(
             name=self._name,

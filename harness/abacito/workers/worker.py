@@ -44,6 +44,7 @@ class Visit:
         self._actor = self._workshop.actors.get(self._key)
         if self._ring.ring.prepare:
             self._prepare()
+            self._workshop.rings.hide(self._ring, RING_VISIBILITY_S)  # building an image may have taken most of it
         held = self._take_over_or_acquire()
         if held is None:
             self._workshop.rings.delete(self._ring)
