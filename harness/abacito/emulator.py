@@ -12,22 +12,32 @@ from typing import TYPE_CHECKING, Any, Self
 
 from abacito.abaco import ids
 from abacito.abaco.actor import ActorKey
+from abacito.abaco.alias import Aliases
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN
+from abacito.abaco.census import Census
+from abacito.abaco.config import Configs
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.finding import Finding
 from abacito.abaco.halting import Halting
+from abacito.abaco.linking import Linking
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
+from abacito.abaco.nonce import Nonces
 from abacito.abaco.platform import Abaco as Platform
 from abacito.abaco.registration import Registration
+from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.time import RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
 from abacito.api import create_app
+from abacito.api.assertion import Signer, Verifier
+from abacito.api.identity import AssertionIdentity, Identity, NoIdentity, TokenIdentity
 from abacito.api.paths import OnlyAbaco
 from abacito.api.server import Server
 from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
+from abacito.cipher import FernetCipher
 from abacito.client import Abaco
 from abacito.containers.choice import ByImage, choose
 from abacito.containers.folders import make_folder
@@ -54,6 +64,7 @@ class Emulator:
         self._stopping = threading.Event()
         self._clock = SystemClock()
         self._news = News()
+        self.signer = Signer()
 
     def __enter__(self) -> Self:
         self.start()
@@ -169,6 +180,7 @@ class Emulator:
         self._stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
         self._stored.set_up(settings.queues)
         self._tokens = Tokens(self._stored.tokens, self._clock, settings.accounts())
+        self._configs = self._make_configs()
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
         app = self._make_app()
@@ -235,6 +247,7 @@ class Emulator:
             rings=self._stored.rings,
             runner=self.runner,
             tokens=self._tokens,
+            configs=self._configs,
             clock=self._clock,
             pace=RealPace(stopping),
             news=self._news,
@@ -245,14 +258,28 @@ class Emulator:
             api_server=lambda: self._callback_url,
         )
 
+    def _make_configs(self) -> Configs:
+        stored, key = self._stored, self.settings.encryption_key
+        if self.settings.endpoint_url and key is None:
+            log.warning("no encryption_key is set: secrets made now cannot be read after the next start")
+        return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
+
     def _make_app(self) -> WSGIApplication:
         stored, clock = self._stored, self._clock
         parts = (stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, clock)
         pace = RealPace(self._stopping)
+        authorization = Authorization(stored.actors, stored.aliases, stored.configs, stored.permissions)
+        messaging = Messaging(*parts)
         abaco = Platform(
-            registration=Registration(*parts, pace),
-            messaging=Messaging(*parts),
-            authorization=Authorization(stored.actors),
+            registration=Registration(*parts, pace, Linking(stored.actors, stored.aliases), authorization),
+            messaging=messaging,
+            authorization=authorization,
+            aliases=Aliases(stored.aliases, stored.actors, stored.permissions, stored.nonces),
+            nonces=Nonces(stored.nonces, clock),
+            configs=self._configs,
+            staffing=Staffing(stored.slots, stored.rings, clock),
+            finding=Finding(stored.actors, stored.executions, stored.slots, clock),
+            census=Census(stored.actors, stored.executions, stored.slots, stored.rings, messaging),
             tokens=self._tokens,
             executions=stored.executions,
             halting=Halting(stored.slots),
@@ -262,7 +289,22 @@ class Emulator:
             tenant=self.tenant,
             health=self.health,
         )
-        return create_app(abaco, case=self.settings.case, version_tag=self.settings.version_tag)
+        settings = self.settings
+        return create_app(
+            abaco,
+            self._identity(),
+            case=settings.case,
+            version_tag=settings.version_tag,
+            accept_nonce=settings.accept_nonce,
+        )
+
+    def _identity(self) -> Identity:
+        settings = self.settings
+        if settings.auth == "none":
+            return NoIdentity(settings.tenant)
+        if settings.auth == "jwt":
+            return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self._clock)
+        return TokenIdentity(self._tokens)
 
 
 def _state(part: str, look: Callable[[], object]) -> str:

@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     docker_pull: bool = False
     shared_namespace: bool = True
     callback_url: str | None = None
+    auth: Literal["tokens", "jwt", "none"] = "tokens"
+    jwt_public_key: str | None = None
+    accept_nonce: bool = True
 
     # Abaco's.
     tenant: str = DEFAULT_TENANT
@@ -80,6 +83,7 @@ class Settings(BaseSettings):
     queues: tuple[str, ...] = ("default", "special")
     global_mounts: str = ""
     privileged_mounts: str = ""
+    encryption_key: str | None = None
     actor_uid: str | None = None
     actor_gid: str | None = None
     users: tuple[UserSettings, ...] = (

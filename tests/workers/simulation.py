@@ -15,10 +15,13 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from abacito.abaco.actor import Actor, ActorStatus
+from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN, Caller
+from abacito.abaco.config import Configs
 from abacito.abaco.container import ContainerEnd, ContainerSpec
 from abacito.abaco.errors import ContainerGone, NameTaken, StartRefused
 from abacito.abaco.execution import ExecutionKey, ExecutionStatus
+from abacito.abaco.linking import Linking
 from abacito.abaco.message import Message
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
@@ -29,6 +32,7 @@ from abacito.abaco.tokens import Tokens, User
 from abacito.abaco.worker import Slot
 from abacito.aws.embedded import Engine
 from abacito.aws.session import Storage, storage
+from abacito.cipher import FernetCipher
 from abacito.workers.supervise import RING_VISIBILITY_S, Workshop
 from abacito.workers.worker import Visit
 
@@ -271,7 +275,9 @@ class World:
         parts = self.stored
         six = (parts.actors, parts.executions, parts.slots, parts.mailboxes, parts.rings, self.clock)
         self.messaging = Messaging(*six)
-        self.registration = Registration(*six, Pace(self, self._turn))
+        authorization = Authorization(parts.actors, parts.aliases, parts.configs, parts.permissions)
+        linking = Linking(parts.actors, parts.aliases)
+        self.registration = Registration(*six, Pace(self, self._turn), linking, authorization)
         self.actors = {kind: self._register(kind) for kind in LIMITS}
         self.accepted: dict[str, list[str]] = defaultdict(list)
         self.purged: set[str] = set()
@@ -394,6 +400,7 @@ class World:
             rings=self._rings(parts.rings),
             runner=self.daemon,
             tokens=Tokens(parts.tokens, self.clock, {("SIM", "owner"): User("owner", "", "SIM", frozenset())}),
+            configs=Configs(parts.configs, parts.actors, parts.aliases, parts.permissions, FernetCipher()),
             clock=self.clock,
             pace=Pace(self, self._turn),
             news=News(),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from abacito.abaco.container import Mount
+from abacito.abaco.permission import Resource, ResourceKind
 
 
 class ActorStatus(StrEnum):
@@ -33,15 +34,37 @@ class ActorKey:
         """``<TENANT>_<id>``: hidden from the API but for a few texts, and known to containers."""
         return f"{self.tenant}_{self.id}"
 
+    @property
+    def resource(self) -> Resource:
+        """What its permissions and nonces hang on."""
+        return Resource(ResourceKind.ACTOR, self.tenant, self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What an actor's finished executions add up to."""
+    """What an actor's executions add up to: all of them by number, the finished ones by figures."""
 
     executions: int = 0
     runtime_s: int = 0
     cpu_ns: int = 0
     io_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What is remembered of every actor ever registered. ``totals`` are those of a deleted one; else None."""
+
+    key: ActorKey
+    owner: str
+    image: str | None
+    link: str = ""
+    has_cron: bool = False
+    totals: Totals | None = None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the actor is gone."""
+        return self.totals is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +114,11 @@ class Actor:
     def id(self) -> str:
         """The id that users see."""
         return self.key.id
+
+    @property
+    def resource(self) -> Resource:
+        """What its permissions and nonces hang on."""
+        return self.key.resource
 
     @property
     def wants_token(self) -> bool:

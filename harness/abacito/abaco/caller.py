@@ -14,11 +14,15 @@ ALL = "ALL"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user on whose behalf a request is made. Admin is per request, whoever's actor it is."""
+    """The user on whose behalf a request is made. Admin is per request, whoever's actor it is.
+
+    ``assertion_header`` is the header by which the gateway names him to Abaco; his containers are told.
+    """
 
     username: str
     tenant: str
     roles: frozenset[str]
+    assertion_header: str | None = None
 
     @property
     def is_admin(self) -> bool:

@@ -7,9 +7,11 @@ AbacoError
 │   ├── Malformed            the request itself is wrong
 │   ├── Unknown              an id, word or path that stands for nothing, where Abaco says 404
 │   ├── Absent               the same, where Abaco says 400
-│   └── WrongMethod          a path that exists, with a method that does not
+│   ├── WrongMethod          a path that exists, with a method that does not
+│   └── Unrecognized         what Abaco answers with 500, because nobody caught it there
 ├── Unavailable              a part of the machine that is missing: no Docker, a taken port …
 ├── Misconfigured            settings, options, files of the user that cannot be used
+├── Undecipherable           a secret that this emulator's key does not open
 ├── SlotLost                 another poller holds the worker slot now: stop, touch nothing
 └── ContainerError           what a runner could not do
     ├── ImageUnavailable     the image cannot be had; the text is the daemon's
@@ -62,12 +64,24 @@ class WrongMethod(Refusal):
     """The path exists, the method does not."""
 
 
+class Unrecognized(Refusal):
+    """What Abaco answers with 500, because nobody caught it there: ``class_name`` is the exception's, in its words."""
+
+    def __init__(self, class_name: str, text: str) -> None:
+        super().__init__(f"Unrecognized exception type: <class '{class_name}'>. Exception: {text}")
+        self.class_name = class_name
+
+
 class Unavailable(AbacoError):
     """Something that this machine lacks; the text names it, and how to get it."""
 
 
 class Misconfigured(AbacoError):
     """A setting, option or file of the user's that cannot be used; the text names the value and the remedy."""
+
+
+class Undecipherable(AbacoError):
+    """A stored secret cannot be decrypted: it was encrypted with another key, or is damaged."""
 
 
 class SlotLost(AbacoError):

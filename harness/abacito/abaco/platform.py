@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from abacito.abaco.alias import Aliases
 from abacito.abaco.authorization import Authorization
+from abacito.abaco.census import Census
+from abacito.abaco.config import Configs
+from abacito.abaco.finding import Finding
 from abacito.abaco.halting import Halting
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
+from abacito.abaco.nonce import Nonces
 from abacito.abaco.ports import Clock, ExecutionRecords, Pace
 from abacito.abaco.registration import Registration
+from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
 
@@ -22,6 +28,12 @@ class Abaco:
     registration: Registration
     messaging: Messaging
     authorization: Authorization
+    aliases: Aliases
+    nonces: Nonces
+    configs: Configs
+    staffing: Staffing
+    finding: Finding
+    census: Census
     tokens: Tokens
     executions: ExecutionRecords
     halting: Halting

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from abacito.abaco.actor import Actor, ActorKey
+from abacito.abaco.actor import Actor, ActorKey, Enrolment
+from abacito.abaco.alias import Alias
+from abacito.abaco.config import Config
 from abacito.abaco.container import ContainerEnd, ContainerSpec
 from abacito.abaco.execution import Execution, ExecutionKey, Outcome
 from abacito.abaco.message import Message
-from abacito.abaco.permission import Permission
+from abacito.abaco.nonce import Nonce
+from abacito.abaco.permission import Level, Permission, Resource
 from abacito.abaco.tokens import StoredToken
 from abacito.abaco.worker import Hold, Slot
 
@@ -48,6 +51,21 @@ class ActorRecords(Protocol):
 
     def visible_to(self, tenant: str, user: str) -> Sequence[tuple[Actor, Sequence[Permission]]]:
         """The actors whose map names the user or the world, oldest first, each with those entries."""
+
+    def page_named(self, tenant: str, user: str, skip: int, limit: int) -> tuple[int, Sequence[Actor]]:
+        """How many actors have an entry of this user's, and so many of them, oldest first."""
+
+    def enrolled(self, tenant: str | None = None) -> Sequence[Enrolment]:
+        """Every actor ever registered, deleted ones too, by tenant and age; of one tenant or of all."""
+
+    def get_many(self, keys: Iterable[ActorKey]) -> Sequence[Actor]:
+        """Those of these actors that exist, oldest first."""
+
+    def update(self, actor: Actor) -> bool:
+        """Replace all that an update replaces, status and revision included; False when there is no such actor."""
+
+    def set_cron(self, actor: Actor) -> bool:
+        """Store its next cron execution, if its schedule is still the one that it has here."""
 
     def set_status(self, actor: Actor) -> bool:
         """Store its status and message, if it is there, of this revision, and not being deleted; else False."""
@@ -86,8 +104,11 @@ class ExecutionRecords(Protocol):
     def message(self, key: ExecutionKey) -> Message | None:
         """What it was started with; None when there is no such execution."""
 
-    def list(self, actor: ActorKey) -> Sequence[Execution]:
-        """All executions ever, oldest first."""
+    def list(self, actor: ActorKey, limit: int | None = None) -> Sequence[Execution]:
+        """All executions ever, or the first so many, oldest first."""
+
+    def count(self, actor: ActorKey) -> int:
+        """How many there have ever been."""
 
     def set_running(self, key: ExecutionKey) -> None:
         """RUNNING, if it was SUBMITTED or waits for a repair."""
@@ -97,6 +118,9 @@ class ExecutionRecords(Protocol):
 
     def log(self, key: ExecutionKey, now: datetime) -> str:
         """The log; empty when there is none, or it has expired by ``now``."""
+
+    def logs(self, actor: ActorKey, now: datetime) -> Iterator[tuple[Execution, str]]:
+        """The executions that have a log at ``now``, an empty one too, each with it, oldest first."""
 
     def delete_logs(self, actor: ActorKey) -> None:
         """Remove the logs of all its executions."""
@@ -171,8 +195,97 @@ class WorkerSlots(Protocol):
     def delete_idle(self, slot: Slot) -> bool:
         """Delete a slot that nobody holds and that names nothing; False when it is not so."""
 
+    def drain(self, slot: Slot) -> bool:
+        """SHUTDOWN_REQUESTED: it goes when the execution that it names is done. False when it is gone."""
+
     def halt(self, slot: Slot, what: str) -> bool:
         """Ask the holder to stop that execution (``HALT_ALL``: and go). False when it is not held, or names another."""
+
+
+class PermissionRecords(Protocol):
+    """Who may do what with actors, aliases and configs."""
+
+    def list(self, resource: Resource) -> Sequence[Permission]:
+        """The whole map."""
+
+    def bearing_on(self, resource: Resource, user: str) -> Sequence[Permission]:
+        """Those entries that bear on this user: his own and the world's."""
+
+    def set(self, resource: Resource, user: str, level: Level) -> None:
+        """Give this user this level; an entry that exists keeps its place in the order."""
+
+    def delete_all(self, resource: Resource) -> None:
+        """Forget the map."""
+
+
+class AliasRecords(Protocol):
+    """The aliases of all tenants."""
+
+    def add(self, alias: Alias) -> bool:
+        """Put a new alias; False when the tenant has one of that name."""
+
+    def get(self, tenant: str, name: str) -> Alias | None:
+        """The alias."""
+
+    def list(self, tenant: str) -> Sequence[Alias]:
+        """A tenant's aliases, by name."""
+
+    def point(self, alias: Alias) -> bool:
+        """Store the actor that it stands for now; False when it is gone."""
+
+    def delete(self, tenant: str, name: str) -> None:
+        """Remove it."""
+
+
+class NonceRecords(Protocol):
+    """The nonces of actors and aliases."""
+
+    def add(self, nonce: Nonce) -> bool:
+        """Put a new nonce; False when the id is taken."""
+
+    def get(self, resource: Resource, nonce_id: str) -> Nonce | None:
+        """The nonce, if it is of this actor or alias."""
+
+    def list(self, resource: Resource) -> Sequence[Nonce]:
+        """All of them, oldest first."""
+
+    def spend(self, nonce: Nonce, now: datetime) -> bool:
+        """Take one use; False when there is none left. No two calls get the same one."""
+
+    def delete(self, resource: Resource, nonce_id: str) -> bool:
+        """Remove it; whether it was there."""
+
+    def delete_all(self, resource: Resource) -> None:
+        """Remove all of them."""
+
+
+class ConfigRecords(Protocol):
+    """The configs of all tenants."""
+
+    def add(self, config: Config) -> bool:
+        """Put a new config; False when the tenant has one of that name."""
+
+    def get(self, tenant: str, name: str) -> Config | None:
+        """The config."""
+
+    def list(self, tenant: str) -> Sequence[Config]:
+        """A tenant's configs, by name."""
+
+    def replace(self, config: Config) -> bool:
+        """Store another content under the same name; False when it is gone."""
+
+    def delete(self, tenant: str, name: str) -> None:
+        """Remove it."""
+
+
+class Cipher(Protocol):
+    """Encryption of what is secret at rest."""
+
+    def encrypt(self, text: str) -> str:
+        """The ciphertext, as text."""
+
+    def decrypt(self, ciphertext: str) -> str:
+        """The text again. Raises Undecipherable."""
 
 
 class TokenRecords(Protocol):
@@ -253,6 +366,9 @@ class Rings(Protocol):
 
     def hide(self, ring: RingInHand, seconds: int) -> None:
         """Keep it (0: give it back now). Nothing happens if it is not ours any more."""
+
+    def count(self, queue: str) -> int:
+        """How many wait."""
 
     def delete(self, ring: RingInHand) -> None:
         """Done with it. Nothing happens if it is not ours any more."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from abacito.abaco import ids
-from abacito.abaco.actor import Actor, ActorKey
+from abacito.abaco import cron, ids
+from abacito.abaco.actor import Actor, ActorKey, ActorStatus
+from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import Caller
 from abacito.abaco.errors import Malformed, Unauthorized, Unknown
+from abacito.abaco.linking import Linking
 from abacito.abaco.message import LONGEST_STATE, as_text
 from abacito.abaco.permission import Level, is_permitted
 from abacito.abaco.ports import (
@@ -23,6 +25,7 @@ from abacito.abaco.ports import (
     Rings,
     WorkerSlots,
 )
+from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.worker import HALT_ALL, Slot, WorkerStatus
 
@@ -32,6 +35,11 @@ log = logging.getLogger(__name__)
 DELETION_WAIT_S = 20.0
 DELETED = "Actor deleted successfully."
 CLEANING_UP = "Actor deleted successfully, though Abaco is still cleaning up some of the actor's resources."
+
+_UNABLE = "Invalid actor description: Unable to process the JSON description.: 400 Bad Request:"
+_ONE_WORKER = "Invalid actor description: stateful actors can only have 1 worker."
+#: What a registration may say and an update never changes.
+_NEVER_UPDATED = ("name", "status")
 
 _PRIVILEGES = {
     "privileged": "make privileged actors",
@@ -65,10 +73,14 @@ def check_privileges(caller: Caller, body: Mapping[str, Any]) -> None:
 class Description:
     """A registration as it was asked for: the actor's settings, by the names of Actor's fields.
 
-    ``stateless`` and ``token`` are absent when not given: the tenant's defaults then count.
+    ``stateless`` and ``token`` are absent when not given: the tenant's defaults then count. ``forced``: an update
+    that starts the actor anew even with the same image. ``keeps``: settings that an update leaves as they are when
+    they are not given; all others return to their defaults.
     """
 
     settings: Mapping[str, Any]
+    forced: bool = False
+    keeps: frozenset[str] = frozenset()
 
 
 class Registration:
@@ -83,9 +95,13 @@ class Registration:
         rings: Rings,
         clock: Clock,
         pace: Pace,
+        linking: Linking,
+        authorization: Authorization,
     ) -> None:
         self._actors, self._executions, self._slots = actors, executions, slots
         self._mailboxes, self._rings, self._clock, self._pace = mailboxes, rings, clock, pace
+        self._linking, self._authorization = linking, authorization
+        self._staffing = Staffing(slots, rings, clock)
 
     def register(self, caller: Caller, tenant: Tenant, description: Description) -> Actor:
         """A new actor, SUBMITTED, with a mailbox and a first worker requested; its image is not looked at yet.
@@ -93,14 +109,40 @@ class Registration:
         Raises Malformed for a description that contradicts itself or the tenant's settings.
         """
         settings = _complete(description.settings, tenant)
-        _check(settings, tenant)
+        self._check(settings, tenant, lambda link: self._linking.check(tenant.name, link))
+        settings |= self._first_run(description)
+        if settings.get("max_workers") and not settings["stateless"]:
+            raise Malformed(_ONE_WORKER)
         actor = self._put(caller, tenant, settings)
         self._mailboxes.create(actor.key)
-        if tenant.init_count:
-            self._slots.add(first_slot(actor))
+        for number in range(tenant.init_count):
+            self._slots.add(first_slot(actor, number))
         self._rings.send(actor.queue, Ring(actor.key, prepare=True))
         log.info("actor %s registered by %s: %s", actor.id, caller.username, actor.image)
         return actor
+
+    def update(self, caller: Caller, tenant: Tenant, actor: Actor, description: Description) -> Actor:
+        """Replace an actor's settings; another image, or force, makes a new revision and starts it anew.
+
+        Executions under way finish on the old image, whatever waits runs on the new one (execution.md §3.4).
+        Raises Malformed like ``register``, Unknown when the actor is gone.
+        """
+        settings = self._updated(tenant, actor, description)
+        starts_anew = description.forced or settings.get("image") != actor.image
+        after = self._replaced(caller, tenant, actor, settings, starts_anew=starts_anew)
+        if not self._actors.update(after):
+            raise Unknown(f"No actor found with id: {actor.id}.")
+        if caller.username != actor.owner:
+            self._authorization.grant(actor.resource, caller.username, Level.UPDATE)
+        if actor.state and "state" not in description.settings:
+            log.warning("actor %s: an update without a state has emptied its state, as in Abaco", actor.id)
+        if starts_anew:
+            for slot in self._slots.list(actor.key):
+                self._staffing.dismiss(slot)
+            self._staffing.request(after)
+            self._rings.send(after.queue, Ring(actor.key, prepare=True))
+        log.info("actor %s updated by %s: revision %d", actor.id, caller.username, after.revision)
+        return after
 
     def visible_to(self, caller: Caller) -> Sequence[Actor]:
         """The actors of his tenant that the caller may read, oldest first; no role widens it (http-api §2.3)."""
@@ -153,6 +195,61 @@ class Registration:
         self._actors.delete(key)
         return True
 
+    def _updated(self, tenant: Tenant, actor: Actor, description: Description) -> dict[str, Any]:
+        kept = {name: getattr(actor, name) for name in description.keeps if name not in description.settings}
+        settings = _complete({**kept, **description.settings}, tenant, forces_cron=False)
+        for name in _NEVER_UPDATED:
+            settings.pop(name, None)
+        self._check(settings, tenant, lambda link: self._linking.check_update(actor.key, link))
+        settings |= self._first_run(description)
+        if settings["stateless"] and not actor.stateless:
+            raise Malformed(
+                "Invalid actor description: an actor that was not stateless cannot be updated to be stateless."
+            )
+        if settings.get("max_workers") and not actor.stateless:  # judged by what it was
+            raise Malformed(_ONE_WORKER)
+        return settings
+
+    def _replaced(
+        self, caller: Caller, tenant: Tenant, actor: Actor, settings: Mapping[str, Any], *, starts_anew: bool
+    ) -> Actor:
+        privileged = bool(settings.get("privileged"))
+        return Actor(
+            key=actor.key,
+            owner=actor.owner,
+            name=actor.name,
+            api_server=tenant.api_server,
+            create_time=actor.create_time,
+            last_update_time=self._clock.now(),
+            mounts=tenant.mounts(actor.owner, settings.get("tasdir"), privileged=privileged),
+            status=ActorStatus.SUBMITTED if starts_anew else actor.status,
+            revision=actor.revision + starts_anew,
+            totals=actor.totals,
+            purged_before=actor.purged_before,
+            **settings,
+        )
+
+    def _check(self, settings: Mapping[str, Any], tenant: Tenant, check_link: Callable[[str | None], object]) -> None:
+        """In Abaco's order (http-api §2.4, 4 to 6)."""
+        if settings.get("queue", "default") not in tenant.queues:
+            raise Malformed(f"{_UNABLE} Invalid queue name.")
+        check_link(settings.get("link"))
+        for hint in settings.get("hints", ()):
+            bad = next((c for c in "\"'{}[]" if c in hint), None)
+            if bad:
+                raise Malformed(
+                    f"{_UNABLE} Hints must be simple stings or numbers, no lists or dicts. Error character: {bad}"
+                )
+
+    def _first_run(self, description: Description) -> Mapping[str, str]:
+        """The next cron execution by the schedule that was given; whatever else was said of it then does not count."""
+        schedule = description.settings.get("cron_schedule")
+        if schedule is None:
+            return {}
+        now = self._clock.now()
+        cron.parse(schedule, now)
+        return {"cron_next_ex": cron.first_run(schedule, now)}
+
     def _put(self, caller: Caller, tenant: Tenant, settings: Mapping[str, Any]) -> Actor:
         now = self._clock.now()
         mounts = tenant.mounts(caller.username, settings.get("tasdir"), privileged=bool(settings.get("privileged")))
@@ -180,26 +277,12 @@ def ready_slot(slot: Slot, actor: Actor, location: str) -> Slot:
     return replace(slot, status=WorkerStatus.READY, image=actor.image, location=location)
 
 
-def _complete(settings: Mapping[str, Any], tenant: Tenant) -> dict[str, Any]:
+def _complete(settings: Mapping[str, Any], tenant: Tenant, *, forces_cron: bool = True) -> dict[str, Any]:
     complete = {"stateless": tenant.stateless_default, **settings}
     if complete.get("token") is None:  # Abaco shows the configuration's text, not a boolean (http-api §2.2)
         complete["token"] = "true" if tenant.default_token else "false"
     if tenant.actor_uid and not complete.get("use_container_uid"):
         complete |= {"uid": tenant.actor_uid, "gid": tenant.actor_gid}
-    if complete.get("cron_schedule"):
+    if forces_cron and complete.get("cron_schedule") is not None:
         complete["cron_on"] = True
     return complete
-
-
-def _check(settings: Mapping[str, Any], tenant: Tenant) -> None:
-    unable = "Invalid actor description: Unable to process the JSON description.: 400 Bad Request:"
-    if settings.get("queue", "default") not in tenant.queues:
-        raise Malformed(f"{unable} Invalid queue name.")
-    for hint in settings.get("hints", ()):
-        bad = next((c for c in "\"'{}[]" if c in hint), None)
-        if bad:
-            raise Malformed(
-                f"{unable} Hints must be simple stings or numbers, no lists or dicts. Error character: {bad}"
-            )
-    if settings.get("max_workers") and not settings["stateless"]:
-        raise Malformed("Invalid actor description: stateful actors can only have 1 worker.")

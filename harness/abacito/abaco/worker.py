@@ -64,3 +64,13 @@ class Slot:
     def is_held(self) -> bool:
         """Whether some poller works there (or died there)."""
         return self.ring is not None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its image is at hand; before that, little is known of it."""
+        return self.image is not None
+
+    @property
+    def last_health_check_time(self) -> datetime | None:
+        """When it was last known to be well: what it did last. There is no health agent that asks."""
+        return max(self.create_time, self.last_execution_time or self.create_time) if self.is_up else None

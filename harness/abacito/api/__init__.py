@@ -5,25 +5,53 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from abacito.abaco.platform import Abaco
-from abacito.api import actors, executions, messages, refusals, state
-from abacito.api.caller import pass_gateway
+from abacito.api import (
+    actors,
+    admin,
+    aliases,
+    configs,
+    executions,
+    messages,
+    nonces,
+    permissions,
+    refusals,
+    searching,
+    state,
+    workers,
+)
+from abacito.api.caller import identify
 from abacito.api.control import health, wait
+from abacito.api.identity import Identity
 from abacito.api.paths import NormalizedPaths
 
+_ABACO = (
+    actors.bp,
+    admin.bp,
+    aliases.bp,
+    configs.bp,
+    executions.bp,
+    messages.bp,
+    nonces.bp,
+    permissions.bp,
+    searching.bp,
+    state.bp,
+    workers.bp,
+)
 
-def create_app(abaco: Abaco, *, case: str, version_tag: str) -> Flask:
+
+def create_app(abaco: Abaco, identity: Identity, *, case: str, version_tag: str, accept_nonce: bool = True) -> Flask:
     """The WSGI application. ``case`` is ``camel`` or ``snake``, for the whole instance."""
     app = Flask("abacito", static_folder=None)
     app.config.update(
         CASE=case,
         VERSION_TAG=version_tag,
+        ACCEPT_NONCE=accept_nonce,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
         MAX_FORM_PARTS=None,
     )
     app.extensions["abacito"] = abaco
-    for blueprint in (actors.bp, messages.bp, executions.bp, state.bp):
-        app.register_blueprint(blueprint)
-    for blueprint in (health.bp, wait.bp):
+    app.extensions["abacito-identity"] = identity
+    for blueprint in (*_ABACO, health.bp, wait.bp):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)
@@ -34,7 +62,7 @@ def create_app(abaco: Abaco, *, case: str, version_tag: str) -> Flask:
 
 def _gateway() -> None:
     if request.path == "/actors" or request.path.startswith("/actors/"):
-        pass_gateway()
+        identify()
 
 
 def _allow_origin(response: Response) -> Response:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from abacito.abaco.actor import Actor
-from abacito.abaco.errors import Malformed
+from abacito.abaco.errors import Unauthorized
 from abacito.abaco.permission import Level
 from abacito.abaco.registration import Description, check_privileges
 from abacito.api import parameters as p
-from abacito.api import wire
+from abacito.api import searching, wire
 from abacito.api.caller import abaco, actor, actor_key, caller, tenant
 
 bp = Blueprint("actors", __name__, url_prefix="/actors")
@@ -50,16 +50,21 @@ REGISTRATION = (
     p.Parameter("cron_schedule", p.text, "yyyy-mm-dd hh + <number> <unit of time>"),
     p.Parameter("cron_next_ex", p.text, "The next cron execution yyyy-mm-dd hh"),
 )
+UPDATE = (*REGISTRATION, p.Parameter("force", p.anything, "Whether to force an update of the actor."))
+
 # Parsed, and refused when ill-typed, but never stored from a request.
-_COMPUTED = ("executions", "revision")
+_COMPUTED = ("executions", "revision", "force")
+_NO_NONCE = Unauthorized("Not authorized.")
+# What an update in camel case leaves alone unless it is given: Abaco's accident with its own snake keys (§2.5).
+_KEPT_IN_CAMEL = frozenset({"status_message", "cron_schedule", "cron_next_ex"})
 
 
 @bp.get("")
 def list_actors() -> Response:
-    """The actors of the caller's tenant that he may read."""
-    who = caller()
-    if set(request.args) - {"x-nonce"}:
-        raise Malformed("Searching is not emulated yet: query arguments on a list are refused, not ignored.")
+    """The actors of the caller's tenant that he may read, or with query arguments a search among his."""
+    who = caller(_NO_NONCE)
+    if searching.is_asked():
+        return searching.of_actors()
     found = abaco().registration.visible_to(who)
     return wire.ok([shown(each) for each in found], "Actors retrieved successfully.")
 
@@ -67,7 +72,7 @@ def list_actors() -> Response:
 @bp.post("")
 def register_actor() -> Response:
     """Register an image; the answer says SUBMITTED, whatever becomes of the image."""
-    who = caller()
+    who = caller(_NO_NONCE)
     check_privileges(who, p.body_for_checks())
     given = p.read(REGISTRATION, _PREFIX, _NOT_JSON)
     created = abaco().registration.register(who, tenant(), _description(given))
@@ -81,6 +86,15 @@ def get_actor(identifier: str) -> Response:
     return wire.ok(shown(found), "Actor retrieved successfully.")
 
 
+@bp.put("/<identifier>")
+def update_actor(identifier: str) -> Response:
+    """Replace an actor's settings; what is not given returns to its default."""
+    found = actor(identifier, Level.UPDATE)
+    given = p.read(UPDATE, _PREFIX, _NOT_JSON)
+    updated = abaco().registration.update(caller(), tenant(), found, _update_description(given))
+    return wire.ok(shown(updated), "Actor updated successfully.")
+
+
 @bp.delete("/<identifier>")
 def delete_actor(identifier: str) -> Response:
     """Stop and remove an actor; blocks while its workers go."""
@@ -90,16 +104,21 @@ def delete_actor(identifier: str) -> Response:
 
 def shown(actor: Actor) -> dict[str, Any]:
     """An actor as users see it: 33 keys in snake, nulls dropped in camel."""
+    times = {name: wire.time(getattr(actor, name)) for name in ("create_time", "last_update_time")}
     url = wire.actor_url(actor.api_server, actor.key)
     links = {
         "self": url,
         "owner": wire.profile_url(actor.api_server, actor.owner),
         "executions": f"{url}/executions",
     }
-    times = {name: wire.time(getattr(actor, name)) for name in ("create_time", "last_update_time")}
+    return wire.shown({**fields(actor), **times, "_links": links})
+
+
+def fields(actor: Actor) -> dict[str, Any]:
+    """What everybody sees of an actor beside its times and links, by snake names."""
     mounts = [{"container_path": m.container_path, "host_path": m.host_path, "mode": m.mode} for m in actor.mounts]
     plain = {name: getattr(actor, name) for name in _SHOWN_AS_STORED}
-    return wire.shown({**plain, **times, "hints": list(actor.hints), "mounts": mounts, "_links": links})
+    return {**plain, "hints": list(actor.hints), "mounts": mounts}
 
 
 _SHOWN_AS_STORED = (
@@ -107,6 +126,15 @@ _SHOWN_AS_STORED = (
     "log_ex", "max_cpus", "max_workers", "mem_limit", "name", "owner", "privileged", "queue", "revision", "state",
     "stateless", "status", "status_message", "tasdir", "token", "type", "uid", "use_container_uid", "webhook",
 )  # fmt: skip
+
+
+def _update_description(given: dict[str, Any]) -> Description:
+    """An update; any non-empty ``force`` forces, the text ``false`` too (http-api §2.5)."""
+    settings = dict(_description(given).settings)
+    keeps = _KEPT_IN_CAMEL if wire.is_camel() else frozenset[str]()
+    if wire.is_camel():
+        settings.pop("status_message", None)
+    return Description(settings, forced=bool(given.get("force")), keeps=keeps)
 
 
 def _description(given: dict[str, Any]) -> Description:

@@ -7,20 +7,47 @@ from typing import Any
 from flask import Blueprint, Response
 
 from abacito.abaco.actor import Actor, ActorKey
-from abacito.abaco.errors import Absent
+from abacito.abaco.errors import Absent, Malformed
 from abacito.abaco.execution import Execution, ExecutionKey
 from abacito.abaco.permission import Level
-from abacito.api import wire
+from abacito.abaco.search import SearchType
+from abacito.api import parameters as p
+from abacito.api import searching, wire
 from abacito.api.caller import abaco, actor, actor_key
 
 bp = Blueprint("executions", __name__, url_prefix="/actors/<identifier>/executions")
 
+ADDITION = (
+    p.Parameter("runtime", p.text, "Runtime, in milliseconds, of the execution.", required=True),
+    p.Parameter("cpu", p.text, "CPU usage, in user jiffies, of the execution.", required=True),
+    p.Parameter(
+        "io",
+        p.text,
+        "Block I/O usage, in number of 512-byte sectors read from and written to, by the execution.",
+        required=True,
+    ),
+)
+
 
 @bp.get("")
 def list_executions(identifier: str) -> Response:
-    """All executions ever, oldest first, and the totals."""
+    """All executions ever, oldest first, and the totals; or with query arguments a search among them."""
+    if searching.is_asked():
+        key = actor_key(identifier, Level.READ)
+        return searching.within(key, SearchType.EXECUTIONS, "Executions search completed successfully.")
     found = actor(identifier, Level.READ)
     return wire.ok(_summary(found), "Actor executions retrieved successfully.")
+
+
+@bp.post("")
+def add_execution(identifier: str) -> Response:
+    """Meant to add an execution by hand; in Abaco 1.9 it cannot succeed, whatever is sent (http-api §4.2)."""
+    actor(identifier, Level.UPDATE)
+    given = p.read(ADDITION, "Invalid actor execution description")
+    for name in given:
+        if not str(given[name]).lstrip("-").isdigit():
+            raise Malformed(f"Argument {name} must be an integer.")
+    raise Malformed("Required field executor missing.")
 
 
 @bp.get("/<execution_id>")
@@ -39,7 +66,9 @@ def force_quit(identifier: str, execution_id: str) -> Response:
 
 @bp.get("/<execution_id>/logs")
 def get_logs(identifier: str, execution_id: str) -> Response:
-    """The log so far; empty when there is none, none yet, or none any more."""
+    """The log so far; empty when there is none, none yet, or none any more. With query arguments, a search in it."""
+    if searching.is_asked():
+        return searching.of_log(ExecutionKey(actor_key(identifier, Level.READ), execution_id))
     found = actor(identifier, Level.READ)
     execution = existing(found.key, execution_id)
     text = abaco().executions.log(execution.key, abaco().clock.now())

@@ -81,8 +81,10 @@ class Posted:
             "_abaco_username": caller().username,
             "_abaco_Content_Type": self.content_type,
             "_abaco_actor_revision": str(actor.revision),
-            "_abaco_jwt_header_name": f"X-Jwt-Assertion-{actor.key.tenant.title()}",
         }
+        header = caller().assertion_header
+        if header is not None:
+            own["_abaco_jwt_header_name"] = header
         return Message(value, self.content_type, self.binary, {**query, **own})
 
 

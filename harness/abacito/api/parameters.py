@@ -45,6 +45,11 @@ def boolean(value: Any) -> bool:
     raise ValueError(value)
 
 
+def anything(value: Any) -> Any:
+    """The value as it is."""
+    return value
+
+
 def json_object(value: Any) -> dict[str, Any]:
     """A JSON object, nothing else: a form cannot carry one. Raises ValueError."""
     if isinstance(value, dict):
@@ -70,7 +75,7 @@ def read(table: Sequence[Parameter], prefix: str, malformed_tail: str = "") -> d
         if found is not _ABSENT:
             given[parameter.name] = _take(parameter, found, prefix)
         elif parameter.required:
-            raise _refusal(parameter, prefix)
+            raise refusal(parameter, prefix)
     return given
 
 
@@ -94,7 +99,7 @@ def json_body() -> Any:
 def load_json(data: bytes) -> Any:
     """What the text says, or NOT_JSON; also for what nests too deep, or holds half of a surrogate pair."""
     try:
-        value = json.loads(data)
+        value = json.loads(data.decode("utf-8-sig"))  # strictly: half of a surrogate pair is no text
         if b"\\u" in data or data.count(b"[") + data.count(b"{") > _DEEPEST:
             json.dumps(value, ensure_ascii=False).encode()
             _check_depth(value, _DEEPEST)
@@ -144,8 +149,9 @@ def _take(parameter: Parameter, value: Any, prefix: str) -> Any:
             return tuple(parameter.take(item) for item in values)
         return parameter.take(value)
     except (ValueError, OverflowError) as error:
-        raise _refusal(parameter, prefix) from error
+        raise refusal(parameter, prefix) from error
 
 
-def _refusal(parameter: Parameter, prefix: str) -> Malformed:
+def refusal(parameter: Parameter, prefix: str) -> Malformed:
+    """What is said of a field that is missing or of the wrong type."""
     return Malformed(f"{prefix}: { ({wire.name(parameter.name): parameter.help}) }")

@@ -17,6 +17,7 @@ from abacito.abaco.errors import (
     Unauthorized,
     Unavailable,
     Unknown,
+    Unrecognized,
     WrongMethod,
 )
 from abacito.api import wire
@@ -31,6 +32,7 @@ STATUS: dict[type[AbacoError], int] = {
     Absent: 400,  # http-api §4.3
     Unknown: 404,  # http-api §2.1
     WrongMethod: 405,  # http-api §1.6
+    Unrecognized: 500,  # http-api-more §4.6
     Refusal: 400,
     Unavailable: 503,
     AbacoError: 500,

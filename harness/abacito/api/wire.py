@@ -66,6 +66,11 @@ def time(moment: datetime | None) -> str | None:
     return None if moment is None else display_time(moment)
 
 
+def time_or_none_text(moment: datetime | None) -> str:
+    """The same where Abaco writes the text ``None`` for what has not been: nonces and workers."""
+    return "None" if moment is None else display_time(moment)
+
+
 def rfc1123(moment: datetime | None) -> str | None:
     """A time as the executions list shows it: ``Mon, 23 Nov 2026 21:12:17 GMT``."""
     return None if moment is None else format_datetime(moment, usegmt=True)

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr
 
 from abacito.abaco import ids
-from abacito.abaco.actor import Actor, ActorKey, ActorStatus, Totals
+from abacito.abaco.actor import Actor, ActorKey, ActorStatus, Enrolment, Totals
 from abacito.abaco.permission import WORLD, Level, Permission
 from abacito.abaco.tokens import StoredToken
 from abacito.aws import keys
+from abacito.aws.nonces import NonceTable
+from abacito.aws.permissions import PermissionTable, entries, permission
 from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, is_new
+
+_TOTALS = ("executions", "runtime", "cpu", "io")
 
 
 class ActorTable:
-    """Actors with their totals, and the permission map twice: by actor, and by user for the lists."""
+    """Actors with their totals, and the register of all that ever were."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, permissions: PermissionTable, nonces: NonceTable) -> None:
+        self._table, self._permissions, self._nonces = table, permissions, nonces
 
     def add(self, actor: Actor) -> bool:
         """Put a new actor, with UPDATE for its owner; False when the id is taken."""
-        item = {
-            "doc": actor.to_document(),
-            "status": actor.status,
-            "status_message": actor.status_message,
-            "state": json.dumps(actor.state),
-            "revision": actor.revision,
-        }
-        writes = [Put(keys.actor(actor.key), item, is_new()), *self._grant(actor.key, actor.owner, Level.UPDATE)]
-        return not self._table.transact(*writes)
+        put = Put(keys.actor(actor.key), _settings(actor), is_new())
+        owners = entries(actor.resource, actor.owner, Level.UPDATE)
+        return not self._table.transact(put, _enrolment(actor), *owners)
+
+    def update(self, actor: Actor) -> bool:
+        """Replace all that an update replaces; totals and purges go on."""
+        given = _settings(actor)
+        changes = {name: value for name, value in given.items() if value is not None}
+        absent = tuple(name for name, value in given.items() if value is None)
+        update = Update(keys.actor(actor.key), changes, absent, when=exists())
+        return not self._table.transact(update, _enrolment(actor))
 
     def get(self, key: ActorKey) -> Actor | None:
         """The actor as it is now."""
@@ -42,20 +47,40 @@ class ActorTable:
 
     def get_for(self, key: ActorKey, user: str) -> tuple[Actor | None, Sequence[Permission]]:
         """The actor and the entries of this user and the world, in one read."""
-        found = self._table.get_many([keys.actor(key), *(keys.permission(key, name) for name in (user, WORLD))])
+        entries_of_both = [keys.permission(key.resource, name) for name in (user, WORLD)]
+        found = self._table.get_many([keys.actor(key), *entries_of_both])
         item = found.pop(keys.actor(key), None)
-        return (_actor(key, item) if item else None), [_permission(entry) for entry in found.values()]
+        return (_actor(key, item) if item else None), [permission(entry) for entry in found.values()]
 
     def visible_to(self, tenant: str, user: str) -> Sequence[tuple[Actor, Sequence[Permission]]]:
         """The actors that the user's or the world's entries name, oldest first."""
-        entries: dict[str, list[Permission]] = {}
+        found: dict[str, list[Permission]] = {}
         for name in dict.fromkeys((user, WORLD)):
             for entry in self._table.query(keys.user(tenant, name), keys.ACTOR):
-                entries.setdefault(str(entry["actor"]), []).append(_permission(entry))
-        actor_keys = {keys.actor(ActorKey(tenant, actor)): ActorKey(tenant, actor) for actor in entries}
-        found = self._table.get_many(actor_keys)
-        actors = [_actor(actor_keys[place], item) for place, item in found.items()]
-        return [(actor, entries[actor.id]) for actor in sorted(actors, key=lambda a: ids.sort_key(a.id))]
+                found.setdefault(str(entry["actor"]), []).append(permission(entry))
+        actors = self.get_many(ActorKey(tenant, actor) for actor in found)
+        return [(actor, found[actor.id]) for actor in actors]
+
+    def page_named(self, tenant: str, user: str, skip: int, limit: int) -> tuple[int, Sequence[Actor]]:
+        """How many actors have an entry of this user's, and some of them: only those are read."""
+        named = [str(entry["actor"]) for entry in self._table.query(keys.user(tenant, user), keys.ACTOR)]
+        return len(named), self.get_many(ActorKey(tenant, actor) for actor in named[skip : skip + limit])
+
+    def get_many(self, wanted: Iterable[ActorKey]) -> Sequence[Actor]:
+        """Those of these actors that exist, oldest first."""
+        places = {keys.actor(key): key for key in wanted}
+        actors = [_actor(places[place], item) for place, item in self._table.get_many(places).items()]
+        return sorted(actors, key=lambda actor: ids.sort_key(actor.id))
+
+    def enrolled(self, tenant: str | None = None) -> Sequence[Enrolment]:
+        """Every actor ever registered, of one tenant or of all, by tenant and age."""
+        prefix = keys.ACTOR if tenant is None else f"{keys.ACTOR}{tenant}#"
+        return [_enrolled(item) for item in self._table.query(keys.REGISTER, prefix)]
+
+    def set_cron(self, actor: Actor) -> bool:
+        """Store its next cron execution unless it was updated meanwhile."""
+        same = exists() & Attr("last_update").eq(actor.last_update_time.isoformat())
+        return self._table.update(Update(keys.actor(actor.key), {"doc": actor.to_document()}, when=same)) is not None
 
     def set_status(self, actor: Actor) -> bool:
         """Store its status and message unless it is gone, going, or was updated meanwhile."""
@@ -74,11 +99,15 @@ class ActorTable:
 
     def delete(self, key: ActorKey) -> None:
         """Remove actor, permissions and nonces; the actor's own item last, so that a repeated pass finds the rest."""
-        for entry in self._table.query(keys.partition(key), keys.PERMISSION):
-            username = str(entry["user"])
-            self._table.delete(Delete((keys.user(key.tenant, username), _sorted(key))))
-            self._table.delete(Delete(keys.permission(key, username)))
-        self._table.delete(Delete(keys.actor(key)))
+        self._nonces.delete_all(key.resource)
+        self._permissions.delete_all(key.resource)
+        item = self._table.get(keys.actor(key))
+        if item is not None:
+            totals = {name: int(item.get(name, 0)) for name in _TOTALS}
+            self._table.transact(
+                Delete(keys.actor(key)),
+                Update(keys.enrolment(key), {**totals, "deleted": True}, ("link",), when=exists()),
+            )
 
     def purge(self, key: ActorKey, before: int, left: int) -> None:
         """Remember which executions are not to be run."""
@@ -93,16 +122,6 @@ class ActorTable:
     def dropped(self, key: ActorKey) -> None:
         """One purged message has left the queue."""
         self._table.update(Update(keys.actor(key), add={"purge_left": -1}, when=exists()))
-
-    def _grant(self, key: ActorKey, username: str, level: Level) -> list[Put]:
-        entry: dict[str, Value | None] = {
-            "user": username,
-            "level": int(level),
-            "since": time.time_ns(),
-            "actor": key.id,
-        }
-        by_user = (keys.user(key.tenant, username), _sorted(key))
-        return [Put(keys.permission(key, username), entry), Put(by_user, entry)]
 
 
 class TokenTable:
@@ -125,16 +144,47 @@ class TokenTable:
         return StoredToken(str(item["username"]), str(item["tenant"]), expires)
 
 
-def _sorted(key: ActorKey) -> str:
-    return keys.ACTOR + ids.sort_key(key.id)
+def _settings(actor: Actor) -> dict[str, Value | None]:
+    """All of an actor's item but its totals and purges."""
+    return {
+        "doc": actor.to_document(),
+        "status": actor.status,
+        "status_message": actor.status_message,
+        "state": json.dumps(actor.state),
+        "revision": actor.revision,
+        "last_update": actor.last_update_time.isoformat(),
+    }
 
 
-def _permission(item: Item) -> Permission:
-    return Permission(str(item["user"]), Level(int(item["level"])), int(item["since"]))
+def _enrolment(actor: Actor) -> Put:
+    item: dict[str, Value | None] = {
+        "tenant": actor.key.tenant,
+        "actor": actor.id,
+        "owner": actor.owner,
+        "image": actor.image,
+        "link": actor.link or None,
+        "cron": bool(actor.cron_schedule) or None,
+    }
+    return Put(keys.enrolment(actor.key), item)
+
+
+def _enrolled(item: Item) -> Enrolment:
+    image = item.get("image")
+    return Enrolment(
+        key=ActorKey(str(item["tenant"]), str(item["actor"])),
+        owner=str(item["owner"]),
+        image=None if image is None else str(image),
+        link=str(item.get("link", "")),
+        has_cron=bool(item.get("cron", False)),
+        totals=_totals(item) if item.get("deleted") else None,
+    )
+
+
+def _totals(item: Item) -> Totals:
+    return Totals(*(int(item.get(name, 0)) for name in _TOTALS))
 
 
 def _actor(key: ActorKey, item: Item) -> Actor:
-    totals = (int(item.get(name, 0)) for name in ("executions", "runtime", "cpu", "io"))
     return Actor.from_document(
         key,
         str(item["doc"]),
@@ -142,6 +192,6 @@ def _actor(key: ActorKey, item: Item) -> Actor:
         status_message=item.get("status_message"),
         state=json.loads(str(item["state"])),
         revision=int(item["revision"]),
-        totals=Totals(*totals),
+        totals=_totals(item),
         purged_before=int(item.get("purged_before", 0)),
     )

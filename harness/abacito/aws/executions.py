@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr
@@ -36,12 +36,19 @@ class ExecutionTable:
             "doc": execution.to_document(),
             "message": body if inline else None,
         }
-        return self._table.put(Put(keys.execution(execution.key), item, is_new()))
+        return not self._table.transact(
+            Put(keys.execution(execution.key), item, is_new()), self._counted(execution.key.actor, 1)
+        )
 
     def undo(self, key: ExecutionKey) -> bool:
         """Remove it again unless it is claimed."""
-        unclaimed = Attr("worker_id").not_exists()
-        return self._table.delete(Delete(keys.execution(key), unclaimed)) is not None
+        unclaimed = exists() & Attr("worker_id").not_exists()
+        return not self._table.transact(Delete(keys.execution(key), unclaimed), self._counted(key.actor, -1))
+
+    def count(self, actor: ActorKey) -> int:
+        """How many there have ever been, without reading them."""
+        item = self._table.get(keys.executions_count(actor))
+        return int(item["count"]) if item else 0
 
     def get(self, key: ExecutionKey) -> Execution | None:
         """The execution as it is now."""
@@ -56,9 +63,9 @@ class ExecutionTable:
         body = item.get("message") or self._bucket.get(keys.body_object(key.id))
         return Message.from_document(str(body)) if body else None
 
-    def list(self, actor: ActorKey) -> Sequence[Execution]:
-        """All executions ever, oldest first."""
-        items = self._table.query(keys.partition(actor), keys.EXECUTION)
+    def list(self, actor: ActorKey, limit: int | None = None) -> Sequence[Execution]:
+        """All executions ever, or the first so many, oldest first."""
+        items = self._table.query(keys.partition(actor), keys.EXECUTION, limit)
         return [_execution(ExecutionKey(actor, str(item["id"])), item) for item in items]
 
     def set_running(self, key: ExecutionKey) -> None:
@@ -75,12 +82,23 @@ class ExecutionTable:
 
     def log(self, key: ExecutionKey, now: datetime) -> str:
         """The log; empty when there is none, or it has expired by ``now``."""
-        item = self._item(key) or {}
+        return self._log(self._item(key) or {}, now) or ""
+
+    def logs(self, actor: ActorKey, now: datetime) -> Iterator[tuple[Execution, str]]:
+        """The executions that have a log at ``now``, each with it, oldest first."""
+        for item in self._table.query(keys.partition(actor), keys.EXECUTION):
+            text = self._log(item, now)
+            if text is not None:
+                yield _execution(ExecutionKey(actor, str(item["id"])), item), text
+
+    def _log(self, item: Item, now: datetime) -> str | None:
+        """The log that an item tells of; None when there is none, or none any more."""
         expires = item.get("log_expires")
         if expires and datetime.fromisoformat(str(expires)) <= now:
-            return ""
-        place = item.get("log_object")
-        return (self._bucket.get(str(place)) or "") if place else str(item.get("log", ""))
+            return None
+        if "log_object" in item:
+            return self._bucket.get(str(item["log_object"]))
+        return str(item["log"]) if "log" in item else None
 
     def log_change(self, key: ExecutionKey, text: str, expires: datetime | None) -> dict[str, Value]:
         """What an item must say of this log; a long one is written to the bucket by this call."""
@@ -113,6 +131,9 @@ class ExecutionTable:
             taken = self._table.delete(Delete((str(item["pk"]), str(item["sk"])), exists()))
             if taken:
                 return bytes(taken["data"])  # type: ignore[arg-type] # it is bytes that were put there
+
+    def _counted(self, actor: ActorKey, by: int) -> Update:
+        return Update(keys.executions_count(actor), add={"count": by})
 
     def _item(self, key: ExecutionKey) -> Item | None:
         try:

@@ -7,8 +7,15 @@ A#<tenant>#<actor>      @                          actor: what is conditional as
 A#<tenant>#<actor>      P#<user>                   permission
 A#<tenant>#<actor>      E#<number of the id>       execution with its message, small logs inline
 A#<tenant>#<actor>      W#<nn>                     worker slot
+A#<tenant>#<actor>      N#<number of the id>       nonce
+A#<tenant>#<actor>      #                          how many executions there have been
 R#<execution>           <sequence>                 one result
-U#<tenant>#<user>       A#<number of the id>       the same permission, by user
+T                       A#<tenant>#<number>        every actor ever registered, deleted ones with their totals
+T#<tenant>              L#<alias>                  alias
+T#<tenant>              C#<config>                 config
+L#<tenant>#<alias>      P#<user>, N#<number>       the alias's permissions and nonces
+C#<tenant>#<config>     P#<user>                   the config's permissions
+U#<tenant>#<user>       A#<number of the id>       a permission on an actor, by user
 K#<sha256 of a token>   @                          token
 ======================  =========================  ==============================================================
 
@@ -23,10 +30,16 @@ from typing import TypeAlias
 from abacito.abaco import ids
 from abacito.abaco.actor import ActorKey
 from abacito.abaco.execution import ExecutionKey
+from abacito.abaco.permission import Resource, ResourceKind
 
 Key: TypeAlias = tuple[str, str]
 
-EXECUTION, SLOT, PERMISSION, ACTOR = "E#", "W#", "P#", "A#"
+EXECUTION, SLOT, PERMISSION, ACTOR, NONCE, ALIAS, CONFIG = "E#", "W#", "P#", "A#", "N#", "L#", "C#"
+
+#: Where every actor ever registered is listed.
+REGISTER = "T"
+
+_PREFIX = {ResourceKind.ACTOR: ACTOR, ResourceKind.ALIAS: ALIAS, ResourceKind.CONFIG: CONFIG}
 
 #: The longest text that stands in an item; longer bodies and logs go to the bucket.
 INLINE_LIMIT_BYTES = 4096
@@ -42,9 +55,44 @@ def actor(key: ActorKey) -> Key:
     return partition(key), "@"
 
 
-def permission(key: ActorKey, user: str) -> Key:
-    """One user's entry of the actor's map."""
-    return partition(key), PERMISSION + user
+def resource(of: Resource) -> str:
+    """Where permissions and nonces of an actor, alias or config are."""
+    return f"{_PREFIX[of.kind]}{of.tenant}#{of.name}"
+
+
+def permission(of: Resource, user: str) -> Key:
+    """One user's entry of the map."""
+    return resource(of), PERMISSION + user
+
+
+def nonce(of: Resource, nonce_id: str) -> Key:
+    """A nonce; its id ends in what decodes to the sort key. Raises ValueError for what is none."""
+    return resource(of), NONCE + ids.sort_key(nonce_id.rpartition("_")[2])
+
+
+def executions_count(key: ActorKey) -> Key:
+    """The counter of an actor's executions."""
+    return partition(key), "#"
+
+
+def enrolment(key: ActorKey) -> Key:
+    """An actor's line in the register of all that ever were."""
+    return REGISTER, f"{ACTOR}{key.tenant}#{ids.sort_key(key.id)}"
+
+
+def tenant(name: str) -> str:
+    """Where a tenant's aliases and configs are."""
+    return f"T#{name}"
+
+
+def alias(tenant_name: str, name: str) -> Key:
+    """An alias."""
+    return tenant(tenant_name), ALIAS + name
+
+
+def config(tenant_name: str, name: str) -> Key:
+    """A config."""
+    return tenant(tenant_name), CONFIG + name
 
 
 def execution(key: ExecutionKey) -> Key:
@@ -62,9 +110,14 @@ def results(execution_id: str) -> str:
     return f"R#{execution_id}"
 
 
-def user(tenant: str, username: str) -> str:
-    """Where a user's permissions are."""
-    return f"U#{tenant}#{username}"
+def user(tenant_name: str, username: str) -> str:
+    """Where a user's permissions on actors are."""
+    return f"U#{tenant_name}#{username}"
+
+
+def user_permission(key: ActorKey, username: str) -> Key:
+    """A user's permission on an actor, in his own list, which is in order of the actors' age."""
+    return user(key.tenant, username), ACTOR + ids.sort_key(key.id)
 
 
 def token(digest: str) -> Key:

@@ -149,6 +149,12 @@ class SqsRings:
         """Done with it."""
         self._settle("delete_message", ring)
 
+    def count(self, queue: str) -> int:
+        """How many wait; approximate on AWS."""
+        name = "ApproximateNumberOfMessages"
+        answer = self._queues.client.get_queue_attributes(QueueUrl=self._url(queue), AttributeNames=[name])  # type: ignore[list-item] # the stubs want a literal
+        return int(answer["Attributes"][name])  # type: ignore[index] # as above
+
     def _settle(self, operation: str, ring: RingInHand, **arguments: Any) -> None:
         call = getattr(self._queues.client, operation)
         try:

@@ -15,8 +15,11 @@ from abacito.aws.actors import ActorTable, TokenTable
 from abacito.aws.buckets import Bucket
 from abacito.aws.executions import ExecutionTable
 from abacito.aws.mailboxes import Queues, SqsMailboxes, SqsRings
+from abacito.aws.nonces import NonceTable
+from abacito.aws.permissions import PermissionTable
 from abacito.aws.slots import SlotTable
 from abacito.aws.tables import Table
+from abacito.aws.tenants import AliasTable, ConfigTable
 
 #: How long one look into a command queue may wait. SQS allows 20 s; a stop must not wait that long for an endpoint.
 ENDPOINT_LONG_POLL_S = 3
@@ -79,6 +82,10 @@ class Storage:
     executions: ExecutionTable
     slots: SlotTable
     tokens: TokenTable
+    permissions: PermissionTable
+    nonces: NonceTable
+    aliases: AliasTable
+    configs: ConfigTable
     mailboxes: SqsMailboxes
     rings: SqsRings
     set_up: Callable[[Iterable[str]], None]
@@ -91,6 +98,7 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
     bucket = Bucket(source.client("s3"), bucket_name)
     queues = Queues(source.client("sqs"))
     executions = ExecutionTable(table, bucket)
+    permissions, nonces = PermissionTable(table), NonceTable(table)
     rings = SqsRings(queues, namespace)
 
     def set_up(queue_names: Iterable[str]) -> None:
@@ -102,10 +110,14 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
             raise Unavailable(f"the AWS endpoint cannot be used: {error}") from error
 
     return Storage(
-        actors=ActorTable(table),
+        actors=ActorTable(table, permissions, nonces),
         executions=executions,
         slots=SlotTable(table, executions),
         tokens=TokenTable(table),
+        permissions=permissions,
+        nonces=nonces,
+        aliases=AliasTable(table),
+        configs=ConfigTable(table),
         mailboxes=SqsMailboxes(queues, namespace),
         rings=rings,
         set_up=set_up,

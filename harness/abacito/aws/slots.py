@@ -161,6 +161,11 @@ class SlotTable:
         """Delete a slot that nobody holds; one that names an execution only goes with its actor."""
         return self._table.delete(Delete(_place(slot), exists() & _FREE)) is not None
 
+    def drain(self, slot: Slot) -> bool:
+        """Ask for its going, when what it has in hand is done."""
+        change: dict[str, Value] = {"drain": True, "status": str(WorkerStatus.SHUTDOWN_REQUESTED)}
+        return self._table.update(Update(_place(slot), change, when=Attr("worker_id").eq(slot.worker_id))) is not None
+
     def halt(self, slot: Slot, what: str) -> bool:
         """Ask the holder to stop an execution, or to stop all and go."""
         place = Attr("ring").exists()

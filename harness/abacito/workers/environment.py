@@ -9,7 +9,12 @@ from abacito.abaco.message import Message, as_text
 
 
 def environment(
-    actor: Actor, message: Message, worker_id: str, access_token: str, api_server: str
+    actor: Actor,
+    message: Message,
+    worker_id: str,
+    access_token: str,
+    api_server: str,
+    configs: Mapping[str, str | None],
 ) -> Mapping[str, str | None]:
     """All variables of one execution; None: absent, even if the image sets it.
 
@@ -25,7 +30,7 @@ def environment(
         "_abaco_container_repo": actor.image or "",
         "_abaco_actor_state": as_text(actor.state),
         "_abaco_actor_name": str(actor.name),
-        "_actor_configs": "{}",
+        "_actor_configs": str(dict(configs)),
     }
     defaults = {name: as_text(value) for name, value in (actor.default_environment or {}).items()}
     variables = {**defaults, **message.variables, **own}

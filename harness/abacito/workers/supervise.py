@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from abacito.abaco.actor import Actor
 from abacito.abaco.bookkeeping import kept_log, log_expiry, outcome_of
+from abacito.abaco.config import Configs
 from abacito.abaco.container import ContainerEnd, ContainerSpec
 from abacito.abaco.errors import (
     ContainerGone,
@@ -85,6 +86,7 @@ class Workshop:
     rings: Rings
     runner: Runner
     tokens: Tokens
+    configs: Configs
     clock: Clock
     pace: Pace
     news: News
@@ -295,7 +297,8 @@ class Supervision:
     def _spec(self, actor: Actor, message: Message) -> ContainerSpec:
         tenant, held = self._tenant, self._heart.held
         token = self._access_token(actor)
-        variables = environment(actor, message, held.worker_id, token, self._workshop.api_server())
+        configs = self._workshop.configs.of(actor)
+        variables = environment(actor, message, held.worker_id, token, self._workshop.api_server(), configs)
         max_cpus = actor.max_cpus or tenant.max_cpus
         return ContainerSpec(
             name=self._name,

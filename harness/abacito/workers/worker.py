@@ -13,7 +13,7 @@ from abacito.abaco.errors import ImageUnavailable, RunnerAway, SlotLost
 from abacito.abaco.execution import ExecutionKey
 from abacito.abaco.ports import Delivery, Ring, RingInHand
 from abacito.abaco.registration import first_slot, ready_slot
-from abacito.abaco.worker import HALT_ALL, Hold, Slot
+from abacito.abaco.worker import HALT_ALL, Hold, Slot, WorkerStatus
 from abacito.workers.supervise import RING_VISIBILITY_S, Ended, Heart, Stopping, Supervision, Workshop
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ class Visit:
     def _show_worker(self, actor: Actor) -> None:
         """Its worker record comes up: READY, with image and location."""
         for slot in self._workshop.slots.list(actor.key):
+            if slot.is_up:
+                continue
             up = replace(slot, create_time=self._workshop.clock.now())
             self._workshop.slots.set_up(ready_slot(up, actor, self._workshop.runner.location))
 
@@ -155,9 +157,18 @@ class Visit:
         idle = [slot for slot in slots if not slot.is_held and slot.number < limit]
         yield from ((slot, False) for slot in sorted(idle, key=lambda s: (s.execution is None, s.number)))
         taken = {slot.number for slot in slots}
+        spare = [slot for slot in slots if not slot.is_held and slot.number >= limit and slot.execution is None]
         for number in range(limit):
             if number not in taken:
-                yield self._new_slot(actor, number), True
+                yield self._moved(spare, number) or self._new_slot(actor, number), True
+
+    def _moved(self, spare: list[Slot], number: int) -> Slot | None:
+        """A worker beyond the limit (asked for by HTTP, or made beside one that was to go) takes a free place."""
+        while spare:
+            slot = spare.pop(0)
+            if self._workshop.slots.delete_idle(slot):
+                return replace(slot, number=number, status=WorkerStatus.READY)
+        return None
 
     def _new_slot(self, actor: Actor, number: int) -> Slot:
         slot = replace(first_slot(actor, number), create_time=self._workshop.clock.now())

@@ -10,10 +10,10 @@ from abacito.abaco.errors import Malformed
 from abacito.abaco.execution import Execution
 from abacito.abaco.permission import Level
 from abacito.api import executions, wire
-from abacito.api.caller import abaco, actor_key, pass_gateway
+from abacito.api.caller import abaco, actor_key, identify
 
 bp = Blueprint("wait", __name__, url_prefix="/_abacito")
-bp.before_request(pass_gateway)
+bp.before_request(identify)
 
 # A worker in this process tells at once; one elsewhere is noticed by looking.
 _LOOK_EVERY_S = 0.25

@@ -1,0 +1,25 @@
+"""What may not be in the name of an alias or a config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from abacito.abaco.errors import Malformed
+
+
+def check_name(
+    name: str, reserved: Sequence[str], forbidden: Sequence[str], *, kind: str, name_kind: str, shown: str
+) -> None:
+    """Raises Malformed for a reserved word, or naming the first of the ``forbidden`` characters that occurs.
+
+    The texts are Abaco's: ``kind`` as the first one says it, ``name_kind`` as the second, ``shown`` the list there.
+    """
+    if name in reserved:
+        raise Malformed(
+            f"{name} is a reserved word. The following reserved words cannot be used for {kind}: {list(reserved)}."
+        )
+    bad = next((character for character in forbidden if character in name), None)
+    if bad is not None:
+        raise Malformed(
+            f"'{bad}' is a forbidden character. The following characters cannot be used for {name_kind}: {shown}."
+        )

@@ -1,0 +1,54 @@
+"""An actor's workers: asking for more, sending one away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from abacito.abaco import ids
+from abacito.abaco.actor import Actor, ActorKey
+from abacito.abaco.errors import Unknown
+from abacito.abaco.ports import Clock, Ring, Rings, WorkerSlots
+from abacito.abaco.worker import Slot, WorkerStatus
+
+
+class Staffing:
+    """Worker records by HTTP's hand. However many there are, an actor's limit says how many run at once."""
+
+    def __init__(self, slots: WorkerSlots, rings: Rings, clock: Clock) -> None:
+        self._slots, self._rings, self._clock = slots, rings, clock
+
+    def list(self, actor: ActorKey) -> Sequence[Slot]:
+        """The workers, oldest number first."""
+        return self._slots.list(actor)
+
+    def get(self, actor: ActorKey, worker_id: str) -> Slot:
+        """One worker. Raises Unknown."""
+        for slot in self._slots.list(actor):
+            if slot.worker_id == worker_id:
+                return slot
+        raise Unknown("Worker not found.")
+
+    def request(self, actor: Actor) -> Slot:
+        """One more worker record, REQUESTED; the caller rings so that it comes up."""
+        while True:
+            taken = {slot.number for slot in self._slots.list(actor.key)}
+            number = next(n for n in range(len(taken) + 1) if n not in taken)
+            slot = Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, self._clock.now())
+            if self._slots.add(slot):
+                return slot
+
+    def ensure(self, actor: Actor, identifier: str, wanted: int) -> str:
+        """At least so many workers; what to tell the user. Never fewer than there are, no upper limit (http-api §7)."""
+        present = len(self._slots.list(actor.key))
+        missing = wanted - present
+        if missing <= 0:
+            return f"Actor {identifier} already had {wanted} worker(s)."
+        for _ in range(missing):
+            self.request(actor)
+        self._rings.send(actor.queue, Ring(actor.key, prepare=True))
+        return f"Scheduled {missing} new worker(s) to start. Previously, there were {present} workers."
+
+    def dismiss(self, slot: Slot) -> None:
+        """Have it go: at once when it is idle, else when the execution that it has in hand is done."""
+        if slot.is_held or slot.execution or not self._slots.delete_idle(slot):
+            self._slots.drain(slot)
