@@ -35,19 +35,24 @@ class WaitedInVain(AbacoError, TimeoutError):
 
 
 class Abaco:
-    """An Abaco at a base URL, asked with one user's token.
+    """An Abaco at a base URL, asked with one user's token, or with other ``headers`` that name him.
 
     ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name. Both it and a
     server that waits for an execution's end are only had with an emulator of our own; any other is asked repeatedly.
     """
 
     def __init__(
-        self, url: str, token: str, case: str = "camel", stub: Callable[[Callable[..., Any]], str] | None = None
+        self,
+        url: str,
+        token: str,
+        case: str = "camel",
+        stub: Callable[[Callable[..., Any]], str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.url, self.token, self._case, self._stub = url, token, case, stub
         self._session = requests.Session()
         self._session.trust_env = False  # neither a proxy nor a .netrc of the user's is meant
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.headers.update(headers or {"Authorization": f"Bearer {token}"})
 
     def close(self) -> None:
         """Close the connection."""

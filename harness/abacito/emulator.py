@@ -18,6 +18,8 @@ from abacito.abaco.caller import ADMIN
 from abacito.abaco.census import Census
 from abacito.abaco.config import Configs
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.events import Delivery as EventDelivery
+from abacito.abaco.events import Events
 from abacito.abaco.finding import Finding
 from abacito.abaco.halting import Halting
 from abacito.abaco.linking import Linking
@@ -25,13 +27,15 @@ from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.nonce import Nonces
 from abacito.abaco.platform import Abaco as Platform
+from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Rings, WorkerSlots
 from abacito.abaco.registration import Registration
+from abacito.abaco.scheduling import Scheduling
 from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
-from abacito.abaco.time import RealPace, SystemClock
+from abacito.abaco.time import MovableClock, RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
 from abacito.api import create_app
-from abacito.api.assertion import Signer, Verifier
+from abacito.api.assertion import Signer, Verifier, header_name
 from abacito.api.identity import AssertionIdentity, Identity, NoIdentity, TokenIdentity
 from abacito.api.paths import OnlyAbaco
 from abacito.api.server import Server
@@ -44,12 +48,17 @@ from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
+from abacito.workers.rounds import CRON_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
+from abacito.workers.webhooks import HttpWebhooks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger(__name__)
+
+#: So many slow webhooks may be waited for at once before other actors' events wait too.
+_EVENT_THREADS = 4
 
 
 class Emulator:
@@ -62,7 +71,7 @@ class Emulator:
         self.settings = settings or Settings.read()
         self._stops: list[tuple[str, Callable[[], None]]] = []
         self._stopping = threading.Event()
-        self._clock = SystemClock()
+        self.clock = MovableClock(SystemClock())
         self._news = News()
         self.signer = Signer()
 
@@ -104,6 +113,7 @@ class Emulator:
         self._stored.forget()
         self._stored.set_up(self.settings.queues)
         self._source.resume()
+        self.clock.reset()
         self._begin_work()
 
     @property
@@ -134,10 +144,27 @@ class Emulator:
         """A new token of this user's. Raises Malformed for a user nobody knows."""
         return self._tokens.issue(tenant or self.settings.tenant, username)
 
+    def headers_for(self, username: str, tenant: str | None = None) -> dict[str, str]:
+        """The headers by which this user is known here: a token, an assertion, or only his tenant.
+
+        Raises Malformed for a user nobody knows, Misconfigured when assertions are signed by somebody else.
+        """
+        tenant = tenant or self.settings.tenant
+        if self.settings.auth == "none":
+            return {"tenant": tenant}
+        token = self.token_for(username, tenant)
+        if self.settings.auth == "tokens":
+            return {"Authorization": f"Bearer {token}"}
+        if self.settings.jwt_public_key:
+            raise Misconfigured("jwt_public_key is set: only who has the private key can sign assertions")
+        return {header_name(tenant): self.signer.sign(username, self.settings.accounts()[tenant, username].roles)}
+
     def client(self, username: str | None = None) -> Abaco:
         """A client of this emulator's, for this user; without one, for the first with the admin role."""
-        token = self.token_for(username) if username else self.token
-        return Abaco(self.url, token, self.settings.case, self.stub)
+        user = self.settings.accounts().get((self.settings.tenant, username)) if username else self.admin
+        name, tenant = (user.username, user.tenant) if user else (username or "", None)
+        headers = self.headers_for(name, tenant)
+        return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers)
 
     def stub(self, function: Callable[..., Any], image: str | None = None) -> str:
         """Have an image be a Python function; its name, made up unless given."""
@@ -163,7 +190,10 @@ class Emulator:
 
     def check(self) -> None:
         """Raise what went wrong in the emulator itself since the last check, not in an actor."""
-        failures, self._poller.failures[:] = list(self._poller.failures), []
+        noted = (self._poller.failures, self._rounds.failures)
+        failures = [failure for each in noted for failure in each]
+        for each in noted:
+            each.clear()
         if failures:
             raise ExceptionGroup("the emulator failed", failures)
 
@@ -179,8 +209,11 @@ class Emulator:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
         self._stored.set_up(settings.queues)
-        self._tokens = Tokens(self._stored.tokens, self._clock, settings.accounts())
+        self._tokens = Tokens(self._stored.tokens, self.clock, settings.accounts())
         self._configs = self._make_configs()
+        self._linking = Linking(self._stored.actors, self._stored.aliases)
+        self._messaging = Messaging(*self._parts)
+        self.scheduling = Scheduling(self._stored.actors, self._messaging, self.clock)
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
         app = self._make_app()
@@ -228,8 +261,16 @@ class Emulator:
     def _begin_work(self) -> None:
         self._working = threading.Event()  # set to stop
         long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
-        self._poller = Poller(self._workshop(self._working), self.settings.queues, self._threads, long_poll_s)
+        workshop = self._workshop(self._working)
+        self._poller = Poller(workshop, self.settings.queues, self._threads, long_poll_s)
         self._poller.start()
+        delivery = EventDelivery(self._stored.actors, self._messaging, HttpWebhooks(), lambda: self._callback_url)
+        events = EventRounds(self._stored.events, delivery, long_poll_s, self._working)
+        self._rounds = Rounds(self._working)
+        for number in range(_EVENT_THREADS):
+            self._rounds.add(f"abacito-events-{number}", events.run_once)
+        self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
+        self._rounds.start()
 
     def _end_work(self) -> None:
         """Take no more rings; with their containers gone the workers stop too, and are waited for."""
@@ -237,6 +278,7 @@ class Emulator:
         self._source.interrupt()
         self.runner.clear()
         self._poller.stop()
+        self._rounds.stop()
 
     def _workshop(self, stopping: threading.Event) -> Workshop:
         return Workshop(
@@ -248,7 +290,8 @@ class Emulator:
             runner=self.runner,
             tokens=self._tokens,
             configs=self._configs,
-            clock=self._clock,
+            events=Events(self._stored.events, self._linking, self.clock),
+            clock=self.clock,
             pace=RealPace(stopping),
             news=self._news,
             tenant=self.tenant,
@@ -258,6 +301,12 @@ class Emulator:
             api_server=lambda: self._callback_url,
         )
 
+    @property
+    def _parts(self) -> tuple[ActorRecords, ExecutionRecords, WorkerSlots, Mailboxes, Rings, Clock]:
+        """What messaging and registration both stand on."""
+        stored = self._stored
+        return stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, self.clock
+
     def _make_configs(self) -> Configs:
         stored, key = self._stored, self.settings.encryption_key
         if self.settings.endpoint_url and key is None:
@@ -265,21 +314,19 @@ class Emulator:
         return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
 
     def _make_app(self) -> WSGIApplication:
-        stored, clock = self._stored, self._clock
-        parts = (stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, clock)
+        stored, clock = self._stored, self.clock
         pace = RealPace(self._stopping)
         authorization = Authorization(stored.actors, stored.aliases, stored.configs, stored.permissions)
-        messaging = Messaging(*parts)
         abaco = Platform(
-            registration=Registration(*parts, pace, Linking(stored.actors, stored.aliases), authorization),
-            messaging=messaging,
+            registration=Registration(*self._parts, pace, self._linking, authorization),
+            messaging=self._messaging,
             authorization=authorization,
             aliases=Aliases(stored.aliases, stored.actors, stored.permissions, stored.nonces),
             nonces=Nonces(stored.nonces, clock),
             configs=self._configs,
             staffing=Staffing(stored.slots, stored.rings, clock),
             finding=Finding(stored.actors, stored.executions, stored.slots, clock),
-            census=Census(stored.actors, stored.executions, stored.slots, stored.rings, messaging),
+            census=Census(stored.actors, stored.executions, stored.slots, stored.rings, self._messaging),
             tokens=self._tokens,
             executions=stored.executions,
             halting=Halting(stored.slots),
@@ -303,7 +350,7 @@ class Emulator:
         if settings.auth == "none":
             return NoIdentity(settings.tenant)
         if settings.auth == "jwt":
-            return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self._clock)
+            return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self.clock)
         return TokenIdentity(self._tokens)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,7 +33,34 @@ class UserSettings(BaseModel):
     tenant: str | None = None
 
 
-class Settings(BaseSettings):
+class TenantSettings(BaseModel):
+    """Abaco's options that may differ from tenant to tenant; a ``[tenants.NAME]`` table sets some of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_server: str | None = None
+    user_role: str = EVERYONE
+    default_token: bool = True
+    generate_clients: bool = True
+    stateless_default: bool = True
+    log_ex: int = 86_400
+    log_ex_limit: int = 86_400
+    max_log_length: Annotated[int, Field(ge=1)] = 1_000_000
+    max_content_length: Annotated[int, Field(ge=0)] = 500_000_000
+    max_workers_per_actor: Annotated[int, Field(ge=1)] = 6
+    max_run_time: int = -1
+    init_count: Annotated[int, Field(ge=0)] = 1
+    autoscaling: bool = True
+    mem_limit: str | None = None
+    max_cpus: int = -1
+    queues: tuple[str, ...] = ("default", "special")
+    global_mounts: str = ""
+    privileged_mounts: str = ""
+    actor_uid: str | None = None
+    actor_gid: str | None = None
+
+
+class Settings(BaseSettings, TenantSettings):
     """All of abacito's settings, frozen. Names at the top level that Abaco knows are Abaco's own.
 
     Keyword > environment (``ABACITO_<NAME>``) > ``abacito.toml`` > ``[tool.abacito]`` of ``pyproject.toml`` > default.
@@ -65,27 +92,8 @@ class Settings(BaseSettings):
     tenant: str = DEFAULT_TENANT
     case: Literal["camel", "snake"] = "camel"
     version_tag: str = "1.9.1"
-    api_server: str | None = None
-    user_role: str = EVERYONE
-    default_token: bool = True
-    generate_clients: bool = True
-    stateless_default: bool = True
-    log_ex: int = 86_400
-    log_ex_limit: int = 86_400
-    max_log_length: Annotated[int, Field(ge=1)] = 1_000_000
-    max_content_length: Annotated[int, Field(ge=0)] = 500_000_000
-    max_workers_per_actor: Annotated[int, Field(ge=1)] = 6
-    max_run_time: int = -1
-    init_count: Annotated[int, Field(ge=0)] = 1
-    autoscaling: bool = True
-    mem_limit: str | None = None
-    max_cpus: int = -1
-    queues: tuple[str, ...] = ("default", "special")
-    global_mounts: str = ""
-    privileged_mounts: str = ""
     encryption_key: str | None = None
-    actor_uid: str | None = None
-    actor_gid: str | None = None
+    tenants: dict[str, TenantSettings] = Field(default_factory=dict)
     users: tuple[UserSettings, ...] = (
         UserSettings(username="admin", password="abacito", roles=(ADMIN, EVERYONE)),
         UserSettings(username="jdoe", password="abacito"),
@@ -102,9 +110,21 @@ class Settings(BaseSettings):
             raise Misconfigured(f"the settings cannot be read: {error}") from error
 
     def tenant_of(self, name: str, base_url: str) -> Tenant:
-        """What tenant ``name`` is configured to; its links begin with ``base_url`` unless ``api_server`` says else."""
-        shared = {field: getattr(self, field) for field in Tenant.__slots__ if field not in ("name", "api_server")}
-        return Tenant(name=name, api_server=self.api_server or base_url, **shared)
+        """What tenant ``name`` is configured to; its links begin with ``base_url`` unless ``api_server`` says else.
+
+        A ``[tenants.NAME]`` table counts over what stands at the top; as in Abaco, whatever the case of its name.
+        """
+        shared = {field: getattr(self, field) for field in Tenant.__slots__ if field != "name"}
+        tables = [table for place, table in self.tenants.items() if place.casefold() == name.casefold()]
+        own = {field: getattr(table, field) for table in tables for field in table.model_fields_set}
+        values = {**shared, **own}
+        return Tenant(name=name, **{**values, "api_server": values["api_server"] or base_url})
+
+    @field_validator("tenants", mode="before")
+    @classmethod
+    def _as_tables(cls, given: Any) -> Any:
+        """``tenants = ["A", "B"]`` names tenants that are like all others."""
+        return dict.fromkeys(given, {}) if isinstance(given, list | tuple) else given
 
     def accounts(self) -> dict[tuple[str, str], User]:
         """The users, by tenant and name."""

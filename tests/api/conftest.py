@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
+from abacito.abaco.ports import Runner
 from abacito.client import Execution
 from abacito.emulator import Emulator
 from abacito.settings import Settings
@@ -29,15 +32,21 @@ class Api:
     def name(self, snake: str) -> str:
         """A field's name in this emulator's case."""
         first, *rest = snake.split("_")
-        return snake if self.case == "snake" else first + "".join(part.capitalize() for part in rest)
+        return snake if self.case == "snake" or not first else first + "".join(part.capitalize() for part in rest)
 
     def send(self, method: str, path: str, user: str | None = "admin", **arguments: Any) -> requests.Response:
         headers = dict(arguments.pop("headers", {}))
         if user is not None:
             if user not in self._tokens:
-                self._tokens[user] = self.emulator.token_for(user)
+                tenants = {each.username: each.tenant for each in self.emulator.users}
+                self._tokens[user] = self.emulator.token_for(user, tenants.get(user))
             headers["Authorization"] = f"Bearer {self._tokens[user]}"
         return self.session.request(method, self.emulator.url + path, headers=headers, timeout=20, **arguments)
+
+    def travel(self, by: timedelta) -> None:
+        """Move the clock; with a long way the tokens expire, so the next requests have new ones."""
+        self.emulator.clock.travel(by)
+        self._tokens.clear()
 
     def result(self, method: str, path: str, **arguments: Any) -> Any:
         response = self.send(method, path, **arguments)
@@ -68,6 +77,15 @@ class Api:
 
         return Actor(self.emulator.client(user), actor)
 
+    @contextmanager
+    def running_on(self, runner: Runner) -> Iterator[None]:
+        """Meanwhile, images that are no stubs run on this runner."""
+        main, self.emulator.runner.main = self.emulator.runner.main, runner
+        try:
+            yield
+        finally:
+            self.emulator.runner.main = main
+
     def run(self, actor: str, message: Any = "hello", **variables: str) -> Execution:
         return self.handle(actor).send(message, **variables).wait()
 
@@ -78,7 +96,9 @@ def _emulator_of_case(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         {"username": "admin", "password": "p", "roles": ["Internal/abaco-admin"]},
         {"username": "privileged", "password": "p", "roles": ["Internal/abaco-privileged", "Internal/everyone"]},
         {"username": "jdoe", "password": "p"},
+        *({"username": name, "password": "p"} for name in ("jane", "none", "reader", "executor", "updater")),
         {"username": "nobody", "password": "p", "roles": ["Internal/foreign"]},
+        {"username": "far", "password": "p", "roles": ["Internal/abaco-admin"], "tenant": "OTHER_TENANT"},
     ]
     with Emulator(Settings.read(port=0, runner="process", case=request.param, users=users)) as emulator:
         yield emulator

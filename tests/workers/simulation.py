@@ -20,6 +20,7 @@ from abacito.abaco.caller import ADMIN, Caller
 from abacito.abaco.config import Configs
 from abacito.abaco.container import ContainerEnd, ContainerSpec
 from abacito.abaco.errors import ContainerGone, NameTaken, StartRefused
+from abacito.abaco.events import Events
 from abacito.abaco.execution import ExecutionKey, ExecutionStatus
 from abacito.abaco.linking import Linking
 from abacito.abaco.message import Message
@@ -401,6 +402,7 @@ class World:
             runner=self.daemon,
             tokens=Tokens(parts.tokens, self.clock, {("SIM", "owner"): User("owner", "", "SIM", frozenset())}),
             configs=Configs(parts.configs, parts.actors, parts.aliases, parts.permissions, FernetCipher()),
+            events=Events(parts.events, Linking(parts.actors, parts.aliases), self.clock),
             clock=self.clock,
             pace=Pace(self, self._turn),
             news=News(),
@@ -443,9 +445,11 @@ class World:
                 found = self.stored.executions.get(ExecutionKey(actor.key, execution_id))
                 assert found is not None
                 statuses[execution_id] = found.status
+            # A purged one stays as it was: waiting, or parked because it would not start.
+            dropped = (ExecutionStatus.SUBMITTED, ExecutionStatus.ERROR)
             lost = {
                 x: str(s) for x, s in statuses.items()
-                if s is not ExecutionStatus.COMPLETE and not (x in self.purged and s is ExecutionStatus.SUBMITTED)
+                if s is not ExecutionStatus.COMPLETE and not (x in self.purged and s in dropped)
             }  # fmt: skip
             assert not lost, f"{kind}: accepted, and ended as {lost}"
             complete = sum(1 for s in statuses.values() if s is ExecutionStatus.COMPLETE)

@@ -10,17 +10,24 @@ from hashids import Hashids
 # Abaco 1.9, actors/models.py: the salt by which clients and Abaco's own tests tell an id from an alias.
 _HASHIDS = Hashids(salt="eJa5wZlEX4eWU")
 _RANDOM_BITS = 12
+_LONGEST = 32
 
 
 def new_id() -> str:
     """A fresh id. Ids made later (by more than a microsecond) decode to larger numbers; a collision is possible
     (1 in 4,096 within one microsecond), so a record is always put on condition that it is new."""
-    microseconds = int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000_000)
-    return str(_HASHIDS.encode(microseconds << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)))
+    return at(int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000_000), secrets.randbits(_RANDOM_BITS))
+
+
+def at(microseconds: int, tail: int) -> str:
+    """The id of a time and of 12 bits more: always the same, for what must not be made twice."""
+    return str(_HASHIDS.encode(microseconds << _RANDOM_BITS | tail % (1 << _RANDOM_BITS)))
 
 
 def number(text: str) -> int | None:
     """The number behind an id; None when ``text`` is no id (so it may be an alias)."""
+    if len(text) > _LONGEST:  # Hashids takes a time that grows with the square of the length
+        return None
     decoded = _HASHIDS.decode(text)
     return decoded[0] if len(decoded) == 1 else None
 

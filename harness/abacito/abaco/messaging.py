@@ -29,12 +29,13 @@ class Messaging:
         self._actors, self._executions, self._slots = actors, executions, slots
         self._mailboxes, self._rings, self._clock = mailboxes, rings, clock
 
-    def post(self, actor: Actor, executor: str, message: Message) -> Execution:
+    def post(self, actor: Actor, executor: str, message: Message, execution_id: str | None = None) -> Execution:
         """Queue one message: an execution, SUBMITTED, that will run once. The actor's status is not looked at.
 
         The message's variables get ``_abaco_execution_id``. What the store or queue raises leaves nothing behind.
+        With an ``execution_id`` it may be posted again: there is one execution, and it runs once.
         """
-        execution = self._record(actor, executor, message)
+        execution = self._record(actor, executor, message, execution_id)
         try:
             group = execution.id if actor.stateless else actor.id
             self._mailboxes.send(actor.key, execution.id, group)
@@ -72,11 +73,11 @@ class Messaging:
         before = ids.number(ids.new_id()) or 0
         self._actors.purge(actor.key, before, self._mailboxes.count(actor.key))
 
-    def _record(self, actor: Actor, executor: str, message: Message) -> Execution:
+    def _record(self, actor: Actor, executor: str, message: Message, execution_id: str | None) -> Execution:
         while True:
-            key = ExecutionKey(actor.key, ids.new_id())
+            key = ExecutionKey(actor.key, execution_id or ids.new_id())
             variables = {**message.variables, "_abaco_execution_id": key.id}
             own = Message(message.text, message.content_type, message.binary, variables)
             execution = Execution(key, executor, actor.api_server, self._clock.now())
-            if self._executions.add(execution, own):
+            if self._executions.add(execution, own) or execution_id is not None:
                 return execution

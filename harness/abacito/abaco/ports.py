@@ -12,6 +12,7 @@ from abacito.abaco.actor import Actor, ActorKey, Enrolment
 from abacito.abaco.alias import Alias
 from abacito.abaco.config import Config
 from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.events import Event
 from abacito.abaco.execution import Execution, ExecutionKey, Outcome
 from abacito.abaco.message import Message
 from abacito.abaco.nonce import Nonce
@@ -372,6 +373,27 @@ class Rings(Protocol):
 
     def delete(self, ring: RingInHand) -> None:
         """Done with it. Nothing happens if it is not ours any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventInHand:
+    """An event received, to be deleted when it is delivered."""
+
+    event: Event
+    receipt: str
+
+
+class EventQueue(Protocol):
+    """Events on their way to links and webhooks, in the order of each actor's."""
+
+    def send(self, event: Event, once: str) -> None:
+        """Put it at the end; the same ``once`` again, within minutes, is the same event."""
+
+    def receive(self, wait_s: int, visibility_s: int) -> EventInHand | None:
+        """The next event of an actor that has none in hand; it comes again unless it is deleted."""
+
+    def delete(self, event: EventInHand) -> None:
+        """Done with it."""
 
 
 class ContainerState(StrEnum):

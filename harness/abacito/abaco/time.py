@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abacito.abaco.ports import Clock
 
 # Looked up once, and called with its argument: neither freezegun nor time-machine replaces clock_gettime for the
 # monotonic clock, whatever they do to the names of this module.
@@ -22,6 +26,25 @@ class SystemClock:
     def now(self) -> datetime:
         """The time, aware, in UTC."""
         return datetime.now(UTC)
+
+
+class MovableClock:
+    """Another clock, moved by as much as it was travelled."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._offset = clock, timedelta()
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        return self._clock.now() + self._offset
+
+    def travel(self, by: timedelta) -> None:
+        """Move it; nothing that goes by real time notices."""
+        self._offset += by
+
+    def reset(self) -> None:
+        """Show the other clock's time again."""
+        self._offset = timedelta()
 
 
 class RealPace:

@@ -14,6 +14,7 @@ from abacito.abaco.errors import Malformed, Unauthenticated
 
 if TYPE_CHECKING:
     from abacito.abaco.ports import Clock, TokenRecords
+    from abacito.abaco.tenant import Tenant
 
 #: The production gateway's token life (clients.md §3.1).
 TOKEN_LIFE_S = 14_400
@@ -35,11 +36,12 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """What is kept of a token: never its text."""
+    """What is kept of a token: never its text. ``roles`` are those of a user who is in no settings; else None."""
 
     username: str
     tenant: str
     expires: datetime
+    roles: frozenset[str] | None = None
 
 
 class Tokens:
@@ -56,18 +58,31 @@ class Tokens:
         if (tenant, username) not in self._users:
             known = ", ".join(sorted(name for place, name in self._users if place == tenant)) or "none"
             raise Malformed(f"No user {username!r} in tenant {tenant}. Known: {known}.")
+        return self._put(tenant, username, life_s, None)
+
+    def issue_to_owner(self, tenant: Tenant, username: str) -> str:
+        """A new token for an actor's container. Its owner may be in no settings (assertions name whom they like, users
+        are taken out): then it has an ordinary user's role."""
+        known = (tenant.name, username) in self._users
+        return self._put(tenant.name, username, TOKEN_LIFE_S, None if known else frozenset({tenant.user_role}))
+
+    def _put(self, tenant: str, username: str, life_s: int, roles: frozenset[str] | None) -> str:
         text = secrets.token_hex(16)
         expires = self._clock.now() + timedelta(seconds=life_s)
-        self._records.put(_digest(text), StoredToken(username, tenant, expires))
+        self._records.put(_digest(text), StoredToken(username, tenant, expires, roles))
         return text
 
     def check(self, text: str) -> Caller:
         """Whose token this is. Raises Unauthenticated (900901) for one that is unknown or has expired."""
         token = self._records.get(_digest(text))
-        user = self._users.get((token.tenant, token.username)) if token else None
-        if token is None or user is None or token.expires <= self._clock.now():
+        roles = self._roles(token) if token else None
+        if token is None or roles is None or token.expires <= self._clock.now():
             raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS)
-        return Caller(user.username, user.tenant, user.roles)
+        return Caller(token.username, token.tenant, roles)
+
+    def _roles(self, token: StoredToken) -> frozenset[str] | None:
+        user = self._users.get((token.tenant, token.username))
+        return user.roles if user else token.roles
 
 
 def _digest(text: str) -> str:

@@ -132,7 +132,12 @@ class TokenTable:
 
     def put(self, digest: str, token: StoredToken) -> None:
         """Keep a token."""
-        item = {"username": token.username, "tenant": token.tenant, "expires": token.expires.isoformat()}
+        item: dict[str, Value | None] = {
+            "username": token.username,
+            "tenant": token.tenant,
+            "expires": token.expires.isoformat(),
+            "roles": None if token.roles is None else json.dumps(sorted(token.roles)),
+        }
         self._table.put(Put(keys.token(digest), item))
 
     def get(self, digest: str) -> StoredToken | None:
@@ -141,7 +146,8 @@ class TokenTable:
         if item is None:
             return None
         expires = datetime.fromisoformat(str(item["expires"]))
-        return StoredToken(str(item["username"]), str(item["tenant"]), expires)
+        roles = frozenset(json.loads(str(item["roles"]))) if "roles" in item else None
+        return StoredToken(str(item["username"]), str(item["tenant"]), expires, roles)
 
 
 def _settings(actor: Actor) -> dict[str, Value | None]:

@@ -144,3 +144,8 @@ def mailbox_name(namespace: str, actor_id: str) -> str:
 def command_name(namespace: str, queue: str) -> str:
     """The name of a command queue; ``queue`` is Abaco's name for it."""
     return f"{namespace}-c-{queue}"
+
+
+def events_name(namespace: str) -> str:
+    """The name of the FIFO queue of events."""
+    return f"{namespace}-events.fifo"

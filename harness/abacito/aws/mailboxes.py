@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from abacito.abaco.actor import ActorKey
 from abacito.abaco.errors import Unknown
-from abacito.abaco.ports import Delivery, Ring, RingInHand
+from abacito.abaco.events import Event
+from abacito.abaco.ports import Delivery, EventInHand, Ring, RingInHand
 from abacito.aws import keys
 
 if TYPE_CHECKING:
@@ -165,6 +166,45 @@ class SqsRings:
     def _url(self, queue: str) -> str:
         name = keys.command_name(self._namespace, queue)
         return self._queues.url(name) or self._queues.create(name)
+
+
+class SqsEvents:
+    """``ports.EventQueue`` on one FIFO queue; the group is the actor, so that each one's events stay in order."""
+
+    def __init__(self, queues: Queues, namespace: str) -> None:
+        self._queues, self._name = queues, keys.events_name(namespace)
+
+    def create(self) -> None:
+        """Make the queue."""
+        self._queues.create(self._name, FifoQueue="true")
+
+    def send(self, event: Event, once: str) -> None:
+        """Put it at the end."""
+        self._queues.client.send_message(
+            QueueUrl=self._url(),
+            MessageBody=event.to_document(),
+            MessageGroupId=event.source.id,
+            MessageDeduplicationId=once,
+        )
+
+    def receive(self, wait_s: int, visibility_s: int) -> EventInHand | None:
+        """The next event, waiting up to ``wait_s`` for one."""
+        answer = self._queues.client.receive_message(
+            QueueUrl=self._url(), WaitTimeSeconds=wait_s, VisibilityTimeout=visibility_s, MaxNumberOfMessages=1
+        )
+        for message in answer.get("Messages", []):
+            return EventInHand(Event.from_document(message["Body"]), message["ReceiptHandle"])
+        return None
+
+    def delete(self, event: EventInHand) -> None:
+        """Done with it; it may have been given to somebody else meanwhile."""
+        try:
+            self._queues.client.delete_message(QueueUrl=self._url(), ReceiptHandle=event.receipt)
+        except ClientError as error:
+            _swallow(error, _STALE_RECEIPT)
+
+    def _url(self) -> str:
+        return self._queues.url(self._name) or self._queues.create(self._name, FifoQueue="true")
 
 
 # Compared by suffix: engines differ in the prefix ("AWS.SimpleQueueService.").

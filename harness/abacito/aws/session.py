@@ -14,7 +14,7 @@ from abacito.abaco.errors import Misconfigured, Unavailable
 from abacito.aws.actors import ActorTable, TokenTable
 from abacito.aws.buckets import Bucket
 from abacito.aws.executions import ExecutionTable
-from abacito.aws.mailboxes import Queues, SqsMailboxes, SqsRings
+from abacito.aws.mailboxes import Queues, SqsEvents, SqsMailboxes, SqsRings
 from abacito.aws.nonces import NonceTable
 from abacito.aws.permissions import PermissionTable
 from abacito.aws.slots import SlotTable
@@ -88,6 +88,7 @@ class Storage:
     configs: ConfigTable
     mailboxes: SqsMailboxes
     rings: SqsRings
+    events: SqsEvents
     set_up: Callable[[Iterable[str]], None]
     forget: Callable[[], None]
 
@@ -99,13 +100,14 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
     queues = Queues(source.client("sqs"))
     executions = ExecutionTable(table, bucket)
     permissions, nonces = PermissionTable(table), NonceTable(table)
-    rings = SqsRings(queues, namespace)
+    rings, events = SqsRings(queues, namespace), SqsEvents(queues, namespace)
 
     def set_up(queue_names: Iterable[str]) -> None:
         try:
             table.create()
             bucket.create()
             rings.create(queue_names)
+            events.create()
         except (BotoCoreError, ClientError) as error:
             raise Unavailable(f"the AWS endpoint cannot be used: {error}") from error
 
@@ -120,6 +122,7 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
         configs=ConfigTable(table),
         mailboxes=SqsMailboxes(queues, namespace),
         rings=rings,
+        events=events,
         set_up=set_up,
         forget=queues.forget_all,
     )

@@ -23,6 +23,14 @@ _EMULATOR = (
         help="Let Docker containers take turns in network namespaces, twice as fast, or give each its own.  [shared]",
     ),
     click.option("--case", type=click.Choice(["camel", "snake"]), help="Field names of the API.  [camel]"),
+    click.option(
+        "--auth",
+        type=click.Choice(["tokens", "jwt", "none"]),
+        help="Who tells the users: bearer tokens, signed assertions (as Abaco's own gateway sends), or nobody.  [tokens]",
+    ),
+    click.option(
+        "--jwt-public-key", metavar="KEY", help="Checks assertions: base64 of the DER form.  [a throw-away one]"
+    ),
     click.option("--endpoint-url", metavar="URL", help="Keep state in this AWS-compatible endpoint, not in memory."),
     click.option("-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."),
 )

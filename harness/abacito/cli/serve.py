@@ -46,7 +46,7 @@ def _announce(emulator: Emulator, ready_file: Path | None) -> None:
     facts = _facts(emulator)
     click.echo(facts["url"])
     click.echo(f"\nexport BASE={facts['url']}\nexport TOKEN={facts['token']}")
-    click.echo('curl -H "Authorization: Bearer $TOKEN" $BASE/actors/v2')
+    click.echo(f"curl {_header_options(emulator, facts)} $BASE/actors/v2")
     click.echo(
         f"\nUser {facts['username']} (password {facts['password']}) has the admin role; tenant {facts['tenant']}. "
         f"Actors run with: {facts['runner']}. Ctrl-C stops.",
@@ -57,6 +57,15 @@ def _announce(emulator: Emulator, ready_file: Path | None) -> None:
         unfinished.write_text(json.dumps(facts, indent=1) + "\n")
         unfinished.chmod(0o600)  # a token stands in it
         unfinished.replace(ready_file)
+
+
+def _header_options(emulator: Emulator, facts: dict[str, Any]) -> str:
+    """How curl names the user, as it is done here; whoever signs assertions himself knows his own."""
+    if emulator.settings.auth == "tokens":
+        return '-H "Authorization: Bearer $TOKEN"'
+    if emulator.settings.jwt_public_key and emulator.settings.auth == "jwt":
+        return f'-H "X-Jwt-Assertion-{facts["tenant"]}: $ASSERTION"'
+    return " ".join(f'-H "{name}: {text}"' for name, text in emulator.headers_for(facts["username"]).items())
 
 
 def _facts(emulator: Emulator) -> dict[str, Any]:

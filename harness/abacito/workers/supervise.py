@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import TypeVar
 
-from abacito.abaco.actor import Actor
+from abacito.abaco.actor import Actor, ActorStatus
 from abacito.abaco.bookkeeping import kept_log, log_expiry, outcome_of
 from abacito.abaco.config import Configs
 from abacito.abaco.container import ContainerEnd, ContainerSpec
@@ -23,7 +23,8 @@ from abacito.abaco.errors import (
     SlotLost,
     StartRefused,
 )
-from abacito.abaco.execution import ExecutionKey, ExecutionStatus
+from abacito.abaco.events import Events
+from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus
 from abacito.abaco.message import Message
 from abacito.abaco.news import News
 from abacito.abaco.ports import (
@@ -87,6 +88,7 @@ class Workshop:
     runner: Runner
     tokens: Tokens
     configs: Configs
+    events: Events
     clock: Clock
     pace: Pace
     news: News
@@ -160,6 +162,7 @@ class Supervision:
         """Look at record and container, and do what is to be done now; None: look again."""
         execution = self._workshop.executions.get(self._key)
         if execution is None or execution.is_final:
+            self._tell(execution)  # whoever recorded it may have died before he told
             return self._clean_up()
         container = self._patiently(lambda: self._workshop.runner.find(self._name))
         if container is None and execution.status is ExecutionStatus.RUNNING:
@@ -222,8 +225,11 @@ class Supervision:
             self._heart.rest(0.1 * 2 ** (failures - 1))
             return None
         # Abaco 1.9, worker.py: the text that users see as the actor's status message.
-        self._workshop.slots.park(self._heart.held, self._key, f"Error executing container: {reason}; w")
+        message = f"Error executing container: {reason}; w"
+        self._workshop.slots.park(self._heart.held, self._key, message)
         self._workshop.news.tell()
+        if self._actor is not None:
+            self._workshop.events.actor_changed(self._actor.with_status(ActorStatus.ERROR, message))
         return Ended.PARKED
 
     def _follow(self, container: Container, start_time: datetime | None) -> Ended | None:
@@ -233,6 +239,7 @@ class Supervision:
         except ContainerGone:
             return None
         self._record(container, end, start_time or end.started_at or self._workshop.clock.now())
+        self._tell(self._workshop.executions.get(self._key) if self._is_followed else None)
         log.info("execution %s finished: exit %s", self._key.id, end.exit_code)
         return self._clean_up(container)
 
@@ -268,6 +275,17 @@ class Supervision:
         text = kept_log(container.log(), self._tenant)
         self._workshop.slots.finish(self._heart.held, self._key, outcome_of(end, start_time), text, expires)
         self._workshop.news.tell()
+
+    @property
+    def _is_followed(self) -> bool:
+        """Whether anybody wants to know of this execution's end; none is told of once its actor is being deleted."""
+        return bool(self._actor and (self._actor.link or self._actor.webhook)) and self._heart.held.halt != HALT_ALL
+
+    def _tell(self, execution: Execution | None) -> None:
+        """That it is COMPLETE; safe to repeat."""
+        if execution is not None and execution.status is ExecutionStatus.COMPLETE and self._is_followed:
+            assert self._actor is not None  # it is followed
+            self._workshop.events.execution_complete(self._actor, execution)
 
     def _abort(self) -> None:
         self._workshop.slots.abort(self._heart.held, self._key)
@@ -318,7 +336,7 @@ class Supervision:
         """A fresh token of the actor's owner, whoever posted (execution.md §4); empty when it is to have none."""
         if not (self._tenant.generate_clients and actor.wants_token):
             return ""
-        return self._workshop.tokens.issue(actor.key.tenant, actor.owner)
+        return self._workshop.tokens.issue_to_owner(self._tenant, actor.owner)
 
     def _labels(self) -> dict[str, str]:
         """Beside those that the runner puts on all it makes."""

@@ -69,6 +69,8 @@ class Visit:
         if not self._workshop.actors.set_status(self._actor):
             self._actor = self._workshop.actors.get(self._key)
             return
+        if not actor.is_ready or not self._actor.is_ready:
+            self._workshop.events.actor_changed(self._actor)
         if self._actor.is_ready:
             self._show_worker(self._actor)
             self._ring_for_all(self._actor)
