@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
+import flask
 import pytest
 from hypothesis import HealthCheck, settings
+
+from abacito.api.openapi import document
+from tests.openapi import Checker
 
 pytest_plugins = ["pytester"]
 
 settings.register_profile("quick", max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile("thorough", max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("ABACITO_TEST_PROFILE", "quick"))
+
+_answers = Checker(lambda app: document(app, case=app.config["CASE"], version=app.config["VERSION_TAG"]))
+flask.request_finished.connect(_answers.check)
 
 _REQUIRE_DOCKER = os.environ.get("ABACITO_TEST_REQUIRE_DOCKER") == "1"
 
@@ -30,6 +37,14 @@ def docker_daemon() -> None:
             pytest.fail(f"container tests must run here, and cannot: {error}")
         # A user without Docker runs all the rest; where Docker must be, the line above has failed already.
         pytest.skip(f"no Docker daemon: {error}")
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_as_described() -> Iterator[None]:
+    """Whatever a test asks of an emulator in this process, the answer is as the OpenAPI document has it."""
+    yield
+    faults = _answers.faults()
+    assert not faults, "answers that the OpenAPI document does not have:\n" + "\n".join(faults)
 
 
 @pytest.fixture(autouse=True)

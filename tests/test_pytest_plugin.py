@@ -97,7 +97,7 @@ def test_collecting_starts_and_imports_nothing_heavy(pytester: pytest.Pytester) 
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:schemathesis").assert_outcomes(passed=1)
 
 
 def test_a_users_own_mock_aws_is_untouched(pytester: pytest.Pytester) -> None:

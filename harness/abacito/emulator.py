@@ -29,12 +29,13 @@ from abacito.abaco.nonce import Nonces
 from abacito.abaco.platform import Abaco as Platform
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Rings, WorkerSlots
 from abacito.abaco.registration import Registration
+from abacito.abaco.retirement import Retirement
 from abacito.abaco.scheduling import Scheduling
 from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.time import MovableClock, RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
-from abacito.api import create_app
+from abacito.api import Instance, create_app
 from abacito.api.assertion import Signer, Verifier, header_name
 from abacito.api.identity import AssertionIdentity, Identity, NoIdentity, TokenIdentity
 from abacito.api.paths import OnlyAbaco
@@ -48,7 +49,7 @@ from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
-from abacito.workers.rounds import CRON_PASS_S, EventRounds, Rounds
+from abacito.workers.rounds import CRON_PASS_S, RETIREMENT_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
 from abacito.workers.webhooks import HttpWebhooks
 
@@ -110,8 +111,8 @@ class Emulator:
         self._end_work()
         self.runner.clear()
         self._source.reset()
-        self._stored.forget()
-        self._stored.set_up(self.settings.queues)
+        self.stored.forget()
+        self.stored.set_up(self.settings.queues)
         self._source.resume()
         self.clock.reset()
         self._begin_work()
@@ -181,8 +182,8 @@ class Emulator:
         nobody = ActorKey("health", ids.new_id())
         looks: dict[str, Callable[[], object]] = {
             "api": lambda: self.url,
-            "store": lambda: self._stored.actors.get(nobody),
-            "mailboxes": lambda: self._stored.mailboxes.count(nobody),
+            "store": lambda: self.stored.actors.get(nobody),
+            "mailboxes": lambda: self.stored.mailboxes.count(nobody),
             "poller": self._poller.check,
             "runner": lambda: self.runner.find("abacito-health"),
         }
@@ -207,13 +208,13 @@ class Emulator:
         own = f"{settings.emulator}-{secrets.token_hex(3)}"
         self.namespace = settings.emulator if settings.endpoint_url else own
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
-        self._stored.set_up(settings.queues)
-        self._tokens = Tokens(self._stored.tokens, self.clock, settings.accounts())
+        self.stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
+        self.stored.set_up(settings.queues)
+        self._tokens = Tokens(self.stored.tokens, self.clock, settings.accounts())
         self._configs = self._make_configs()
-        self._linking = Linking(self._stored.actors, self._stored.aliases)
+        self._linking = Linking(self.stored.actors, self.stored.aliases)
         self._messaging = Messaging(*self._parts)
-        self.scheduling = Scheduling(self._stored.actors, self._messaging, self.clock)
+        self.scheduling = Scheduling(self.stored.actors, self._messaging, self.clock)
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
         app = self._make_app()
@@ -261,15 +262,17 @@ class Emulator:
     def _begin_work(self) -> None:
         self._working = threading.Event()  # set to stop
         long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
-        workshop = self._workshop(self._working)
+        retirement = Retirement(self.stored.slots, self.clock, self.tenant)
+        workshop = self._workshop(self._working, retirement)
         self._poller = Poller(workshop, self.settings.queues, self._threads, long_poll_s)
         self._poller.start()
-        delivery = EventDelivery(self._stored.actors, self._messaging, HttpWebhooks(), lambda: self._callback_url)
-        events = EventRounds(self._stored.events, delivery, long_poll_s, self._working)
+        delivery = EventDelivery(self.stored.actors, self._messaging, HttpWebhooks(), lambda: self._callback_url)
+        events = EventRounds(self.stored.events, delivery, long_poll_s, self._working)
         self._rounds = Rounds(self._working)
         for number in range(_EVENT_THREADS):
             self._rounds.add(f"abacito-events-{number}", events.run_once)
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
+        self._rounds.add("abacito-retirement", retirement.run_pass, RETIREMENT_PASS_S)
         self._rounds.start()
 
     def _end_work(self) -> None:
@@ -280,17 +283,18 @@ class Emulator:
         self._poller.stop()
         self._rounds.stop()
 
-    def _workshop(self, stopping: threading.Event) -> Workshop:
+    def _workshop(self, stopping: threading.Event, retirement: Retirement) -> Workshop:
         return Workshop(
-            actors=self._stored.actors,
-            executions=self._stored.executions,
-            slots=self._stored.slots,
-            mailboxes=self._stored.mailboxes,
-            rings=self._stored.rings,
+            actors=self.stored.actors,
+            executions=self.stored.executions,
+            slots=self.stored.slots,
+            mailboxes=self.stored.mailboxes,
+            rings=self.stored.rings,
             runner=self.runner,
             tokens=self._tokens,
             configs=self._configs,
-            events=Events(self._stored.events, self._linking, self.clock),
+            events=Events(self.stored.events, self._linking, self.clock),
+            retirement=retirement,
             clock=self.clock,
             pace=RealPace(stopping),
             news=self._news,
@@ -304,17 +308,17 @@ class Emulator:
     @property
     def _parts(self) -> tuple[ActorRecords, ExecutionRecords, WorkerSlots, Mailboxes, Rings, Clock]:
         """What messaging and registration both stand on."""
-        stored = self._stored
+        stored = self.stored
         return stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, self.clock
 
     def _make_configs(self) -> Configs:
-        stored, key = self._stored, self.settings.encryption_key
+        stored, key = self.stored, self.settings.encryption_key
         if self.settings.endpoint_url and key is None:
             log.warning("no encryption_key is set: secrets made now cannot be read after the next start")
         return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
 
     def _make_app(self) -> WSGIApplication:
-        stored, clock = self._stored, self.clock
+        stored, clock = self.stored, self.clock
         pace = RealPace(self._stopping)
         authorization = Authorization(stored.actors, stored.aliases, stored.configs, stored.permissions)
         abaco = Platform(
@@ -337,13 +341,13 @@ class Emulator:
             health=self.health,
         )
         settings = self.settings
-        return create_app(
-            abaco,
-            self._identity(),
+        instance = Instance(
             case=settings.case,
             version_tag=settings.version_tag,
             accept_nonce=settings.accept_nonce,
+            search_error_status=settings.search_error_status,
         )
+        return create_app(abaco, self._identity(), instance)
 
     def _identity(self) -> Identity:
         settings = self.settings

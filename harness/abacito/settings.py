@@ -49,6 +49,8 @@ class TenantSettings(BaseModel):
     max_content_length: Annotated[int, Field(ge=0)] = 500_000_000
     max_workers_per_actor: Annotated[int, Field(ge=1)] = 6
     max_run_time: int = -1
+    worker_ttl: int = 86_400
+    sync_max_idle_time: Annotated[int, Field(ge=0)] = 600
     init_count: Annotated[int, Field(ge=0)] = 1
     autoscaling: bool = True
     mem_limit: str | None = None
@@ -87,6 +89,7 @@ class Settings(BaseSettings, TenantSettings):
     auth: Literal["tokens", "jwt", "none"] = "tokens"
     jwt_public_key: str | None = None
     accept_nonce: bool = True
+    search_error_status: Literal[400, 500] = 500
 
     # Abaco's.
     tenant: str = DEFAULT_TENANT
@@ -124,7 +127,7 @@ class Settings(BaseSettings, TenantSettings):
     @classmethod
     def _as_tables(cls, given: Any) -> Any:
         """``tenants = ["A", "B"]`` names tenants that are like all others."""
-        return dict.fromkeys(given, {}) if isinstance(given, list | tuple) else given
+        return {name: {} for name in given} if isinstance(given, list | tuple) else given
 
     def accounts(self) -> dict[tuple[str, str], User]:
         """The users, by tenant and name."""

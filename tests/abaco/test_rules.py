@@ -73,7 +73,7 @@ def test_mounts_fill_in_names_and_skip_what_has_not_three_parts() -> None:
 def test_a_logs_life_is_the_actors_up_to_the_limit_or_the_tenants_default(
     log_ex: int | None, default: int, life: int | None
 ) -> None:
-    """spec: http-api #100, execution #74"""
+    """spec: http-api #100; spec: execution #74"""
     assert Tenant("T", "", log_ex=default, log_ex_limit=200).log_life_s(log_ex) == life
 
 

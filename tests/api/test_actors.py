@@ -123,7 +123,7 @@ def test_a_refusal_names_the_field_in_the_instances_case(api: Api) -> None:
 
 
 def test_a_stateful_actor_has_one_worker(api: Api) -> None:
-    """spec: http-api #36"""
+    """spec: http-api #36; spec: execution #80"""
     body = {"image": "x", "stateless": False, api.name("max_workers"): 3}
 
     message = api.refusal("POST", "/actors", json=body)
@@ -258,7 +258,7 @@ def test_a_deleted_actor_is_gone_in_each_callers_words(api: Api) -> None:
 
 
 def test_an_image_that_cannot_be_had_ends_in_error_with_the_reason(api: Api) -> None:
-    """spec: http-api #62, execution #55"""
+    """spec: http-api #62; spec: execution #55"""
     actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
 
     with pytest.raises(TimeoutError):
@@ -271,7 +271,7 @@ def test_an_image_that_cannot_be_had_ends_in_error_with_the_reason(api: Api) -> 
 
 
 def test_a_ready_actor_has_a_blank_status_message(api: Api) -> None:
-    """spec: http-api #63, execution #54"""
+    """spec: http-api #63; spec: execution #54"""
     assert api.handle(api.actor()).details["status_message"] == " "
 
 

@@ -123,7 +123,7 @@ def test_an_update_that_does_not_say_so_turns_cron_off(api: Api) -> None:
 
 
 def test_a_cron_execution_names_cron_and_no_user(api: Api) -> None:
-    """spec: http-api-more #95, execution #109"""
+    """spec: http-api-more #95; spec: execution #113, #66"""
     image = api.emulator.stub(lambda context: print(context.message, sorted(context.environment)))
     actor = scheduled(api, "now + 1 hour", image=image)["id"]
     api.emulator.scheduling.run_pass()
@@ -165,8 +165,8 @@ def test_months_go_by_the_calendar(api: Api) -> None:
 
 def test_two_passes_at_once_run_an_occurrence_once(api: Api) -> None:
     actor = scheduled(api, "now + 1 hour")["id"]
-    stale = api.emulator._stored.actors.get_many(
-        each.key for each in api.emulator._stored.actors.enrolled() if each.key.id == actor
+    stale = api.emulator.stored.actors.get_many(
+        each.key for each in api.emulator.stored.actors.enrolled() if each.key.id == actor
     )[0]
     api.emulator.scheduling.run_pass()
 

@@ -10,7 +10,7 @@ ENDPOINT = "Invalid request: the API endpoint does not exist or the provided HTT
 
 
 def test_every_answer_has_the_four_keys_and_the_version(api: Api) -> None:
-    """spec: http-api #1, #3, http-api-more #115"""
+    """spec: http-api #1, #3; spec: http-api-more #115"""
     for response in (api.send("GET", "/actors"), api.send("GET", "/actors/nope"), api.send("PUT", "/actors")):
         body = response.json()
 
@@ -47,7 +47,7 @@ def test_text_beyond_ascii_is_escaped_and_comes_back_the_same(api: Api) -> None:
 
 
 def test_content_type_and_cors_header_are_on_success_and_on_error(api: Api) -> None:
-    """spec: http-api #6, http-api-more #111"""
+    """spec: http-api #6; spec: http-api-more #111"""
     for path in ("/actors", "/actors/nope"):
         response = api.send("GET", path, headers={"Origin": "http://site"})
 
@@ -58,7 +58,7 @@ def test_content_type_and_cors_header_are_on_success_and_on_error(api: Api) -> N
 
 @pytest.mark.parametrize("path", ["/actors/v2", "//actors", "/actors/", "/actors//v2/"])
 def test_both_roots_doubled_slashes_and_one_trailing_slash_are_the_same_place(api: Api, path: str) -> None:
-    """spec: http-api #7, #8, http-api-more #113"""
+    """spec: http-api #7, #8; spec: http-api-more #113"""
     actor = api.actor()
 
     assert [found["id"] for found in api.result("GET", path)] == [actor]
@@ -66,7 +66,7 @@ def test_both_roots_doubled_slashes_and_one_trailing_slash_are_the_same_place(ap
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
 def test_a_wrong_method_is_405_with_the_fixed_text(api: Api, method: str) -> None:
-    """spec: http-api #9, http-api-more #112"""
+    """spec: http-api #9; spec: http-api-more #112"""
     assert api.refusal(method, "/actors", 405) == ENDPOINT
 
 
@@ -86,7 +86,7 @@ def test_each_path_has_its_methods_and_no_others(api: Api) -> None:
 
 
 def test_an_unknown_path_below_actors_is_404_in_the_envelope(api: Api) -> None:
-    """spec: http-api #12, http-api-more #114"""
+    """spec: http-api #12; spec: http-api-more #114"""
     assert api.refusal("GET", "/actors/a/b/c", 404) == ENDPOINT
 
 
@@ -103,7 +103,7 @@ def test_a_path_outside_actors_is_not_an_abaco_endpoint(api: Api) -> None:
 
 
 def test_options_needs_nobody_and_tells_the_methods(api: Api) -> None:
-    """spec: http-api #13, http-api-more #111"""
+    """spec: http-api #13; spec: http-api-more #111"""
     response = api.send("OPTIONS", "/actors", user=None, headers={"Access-Control-Request-Method": "POST"})
 
     assert (response.status_code, response.text) == (200, "")

@@ -13,7 +13,7 @@ RFC_1123 = r"^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$"
 
 
 def test_an_execution_goes_from_submitted_over_running_to_complete(api: Api) -> None:
-    """spec: http-api #86, #87, #88, execution #57, #58, #62"""
+    """spec: http-api #86, #87, #88; spec: execution #57, #58, #62"""
     may_end, runs = threading.Event(), threading.Event()
 
     def held(context: Any) -> None:
@@ -47,7 +47,7 @@ def _until(execution: Any, status: str) -> dict[str, Any]:
 
 
 def test_a_submitted_execution_has_nulls_in_snake_and_no_such_keys_in_camel(api: Api) -> None:
-    """spec: http-api #24, #86, execution #67"""
+    """spec: http-api #24, #86; spec: execution #67"""
     actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
     execution = api.result("POST", f"/actors/{actor}/messages", data={"message": "m"})[api.name("execution_id")]
 
@@ -60,7 +60,7 @@ def test_a_submitted_execution_has_nulls_in_snake_and_no_such_keys_in_camel(api:
 
 
 def test_an_exit_code_is_told_and_the_execution_complete_all_the_same(api: Api) -> None:
-    """spec: http-api #89, execution #59"""
+    """spec: http-api #89; spec: execution #59"""
     actor = api.actor(lambda context: context.exit(3))
 
     details = api.run(actor).details
@@ -69,7 +69,7 @@ def test_an_exit_code_is_told_and_the_execution_complete_all_the_same(api: Api) 
 
 
 def test_the_executor_is_who_posted(api: Api) -> None:
-    """spec: http-api #90, execution #66"""
+    """spec: http-api #90; spec: execution #66"""
     actor = api.actor(user="jdoe")
 
     details = api.run(actor).details
@@ -109,6 +109,81 @@ def test_the_list_has_five_keys_each_and_the_totals(api: Api) -> None:
     assert (result["owner"], result[api.name("actor_id")]) == ("admin", actor)
 
 
+ADDITION = {"runtime": "1", "cpu": "2", "io": "3"}
+ADDITION_HELP = {
+    "runtime": "Runtime, in milliseconds, of the execution.",
+    "cpu": "CPU usage, in user jiffies, of the execution.",
+    "io": "Block I/O usage, in number of 512-byte sectors read from and written to, by the execution.",
+}
+
+
+@pytest.mark.parametrize("missing", ["runtime", "cpu", "io"])
+@pytest.mark.parametrize("how", ["json", "data", "params"])
+def test_an_execution_added_by_hand_needs_three_figures(api: Api, missing: str, how: str) -> None:
+    """spec: http-api #94"""
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+    given = {name: value for name, value in ADDITION.items() if name != missing}
+
+    message = api.refusal("POST", f"/actors/{actor}/executions", **{how: given})
+
+    assert message == f"Invalid actor execution description: {{'{missing}': '{ADDITION_HELP[missing]}'}}"
+
+
+def test_the_first_figure_that_is_missing_is_named(api: Api) -> None:
+    """spec: http-api #94"""
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+
+    message = api.refusal("POST", f"/actors/{actor}/executions")
+
+    assert message == f"Invalid actor execution description: {{'runtime': '{ADDITION_HELP['runtime']}'}}"
+
+
+@pytest.mark.parametrize("wrong", ["runtime", "cpu", "io"])
+@pytest.mark.parametrize("value", ["x", "1.5", "", None, [[]]])
+def test_the_figures_of_an_execution_added_by_hand_are_integers(api: Api, wrong: str, value: Any) -> None:
+    """spec: http-api #94"""
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+
+    message = api.refusal("POST", f"/actors/{actor}/executions", json={**ADDITION, wrong: value})
+
+    assert message == f"Argument {wrong} must be an integer."
+
+
+@pytest.mark.parametrize("body", [{"json": ADDITION}, {"data": ADDITION}, {"json": {"runtime": 1, "cpu": -2, "io": 0}}])
+def test_no_execution_can_be_added_by_hand(api: Api, body: dict[str, Any]) -> None:
+    """spec: http-api #94"""
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+
+    assert api.refusal("POST", f"/actors/{actor}/executions", **body) == "Required field executor missing."
+    assert api.result("GET", f"/actors/{actor}/executions")["executions"] == []
+
+
+@pytest.mark.parametrize("body", [b"{", b"[1]", b"5"])
+def test_an_execution_added_by_hand_is_a_json_object(api: Api, body: bytes) -> None:
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+    headers = {"Content-Type": "application/json"}
+
+    message = api.refusal("POST", f"/actors/{actor}/executions", data=body, headers=headers)
+
+    assert message == "Invalid actor execution description: Unable to process the JSON description."
+
+
+def test_adding_an_execution_by_hand_asks_for_update_before_its_figures(api: Api) -> None:
+    actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
+    path = f"/actors/{actor}/executions"
+
+    for level in ("READ", "EXECUTE"):
+        api.result("POST", f"/actors/{actor}/permissions", json={"user": "jdoe", "level": level})
+        nonce = api.result("POST", f"/actors/{actor}/nonces", json={"level": level})["id"]
+        refusal = api.refusal("POST", path, user="jdoe", json={})
+        assert refusal == "Not authorized -- you do not have access to this actor."
+        assert "permissions level" in api.refusal("POST", f"{path}?x-nonce={nonce}", user=None, json={})
+    api.result("POST", f"/actors/{actor}/permissions", json={"user": "jdoe", "level": "UPDATE"})
+    assert api.refusal("POST", path, user="jdoe", json=ADDITION) == "Required field executor missing."
+    api.result("DELETE", f"/actors/{actor}")
+    assert api.refusal("POST", path, 404, json=ADDITION) == f"No actor found with id: {actor}."
+
+
 def test_nulls_stay_in_the_list_in_both_cases(api: Api) -> None:
     """spec: http-api #25"""
     actor = api.result("POST", "/actors", json={"image": "no/such:image"})["id"]
@@ -121,7 +196,7 @@ def test_nulls_stay_in_the_list_in_both_cases(api: Api) -> None:
 
 
 def test_logs_are_there_when_complete_is_with_stdout_and_stderr_in_order(api: Api) -> None:
-    """spec: http-api #97, #98, execution #68"""
+    """spec: http-api #97, #98; spec: execution #68"""
     import sys
 
     def speaks(context: Any) -> None:
@@ -150,7 +225,7 @@ def test_no_output_is_an_empty_log(api: Api) -> None:
 
 
 def test_a_log_over_the_limit_is_cut_with_abacos_notice(api: Api) -> None:
-    """spec: http-api #101, execution #71"""
+    """spec: http-api #101; spec: execution #71"""
     actor = api.actor(lambda context: print("x" * 1_000_001, end=""))
 
     logs = api.run(actor).logs
@@ -169,7 +244,7 @@ def test_the_log_of_a_raising_actor_has_its_traceback_and_the_exit_code_is_one(a
 
 
 def test_results_are_read_once_each_oldest_first(api: Api) -> None:
-    """spec: http-api #102, #103, execution #36, #37, #42"""
+    """spec: http-api #102, #103; spec: execution #36, #37, #42"""
 
     def sends(context: Any) -> None:
         for data in (b"one", b"two\0", b"three"):
@@ -186,7 +261,7 @@ def test_results_are_read_once_each_oldest_first(api: Api) -> None:
 
 
 def test_deleting_an_actor_deletes_its_logs_and_leaves_its_executions_to_the_admin(api: Api) -> None:
-    """spec: http-api #66, execution #76"""
+    """spec: http-api #66; spec: execution #76"""
     actor = api.actor(lambda context: print("said"))
     execution = api.run(actor)
 
@@ -215,7 +290,7 @@ def test_deleting_an_actor_stops_what_runs(api: Api) -> None:
 
 
 def test_a_running_execution_is_force_quit_and_the_next_message_runs(api: Api) -> None:
-    """spec: http-api #95, execution #92, #95"""
+    """spec: http-api #95; spec: execution #92, #95"""
     runs = threading.Event()
 
     def waits(context: Any) -> None:
@@ -239,7 +314,7 @@ def test_a_running_execution_is_force_quit_and_the_next_message_runs(api: Api) -
 
 
 def test_only_a_running_execution_can_be_force_quit(api: Api) -> None:
-    """spec: http-api #96, execution #94"""
+    """spec: http-api #96; spec: execution #94"""
     actor = api.actor()
     execution = api.run(actor).id
 

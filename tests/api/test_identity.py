@@ -63,7 +63,7 @@ def signed(emulator: Emulator, user: str = "jdoe", roles: Any = (EVERYONE,), **c
 
 
 def test_without_credentials_abaco_itself_refuses_with_400(jwt: Emulator) -> None:
-    """spec: http-api #14, http-api-more #108"""
+    """spec: http-api #14; spec: http-api-more #108"""
     assert ask(jwt, "GET", "/actors") == (400, NO_CREDENTIALS)
     assert ask(jwt, "GET", "/actors", {"Authorization": f"Bearer {jwt.token}"}) == (400, NO_CREDENTIALS)
 
@@ -122,13 +122,20 @@ def test_nonces_can_be_turned_off() -> None:
 
 @pytest.mark.parametrize(
     ("roles", "allowed"),
-    [(None, True), ((EVERYONE,), True), ((ADMIN,), True), (("Internal/abaco-limited",), True)]
-    + [((), False), (("Internal/foreign",), False), (("x", f" {EVERYONE}"), False)],
+    [
+        (None, True),
+        ((EVERYONE,), True),
+        ((ADMIN,), True),
+        (("Internal/abaco-limited",), True),
+        ((), False),
+        (("Internal/foreign",), False),
+        (("x", f" {EVERYONE}"), False),
+    ],
 )
 def test_a_role_must_be_known_and_without_the_claim_everybody_is_everyone(
     jwt: Emulator, roles: Any, allowed: bool
 ) -> None:
-    """spec: http-api #18, http-api-more #108"""
+    """spec: http-api #18; spec: http-api-more #108"""
     answer = ask(jwt, "GET", "/actors", signed(jwt, roles=roles))
 
     assert answer == ([] if allowed else (400, "Not authorized -- missing required role."))
@@ -142,7 +149,7 @@ def test_an_unknown_actor_is_told_before_a_missing_role(jwt: Emulator) -> None:
     "name", ["X-Jwt-Assertion-dev-develop", "x-jwt-assertion-Dev-Develop", "X-JWT-ASSERTION-DEV-DEVELOP"]
 )
 def test_the_tenant_is_the_headers_tail_in_upper_case(jwt: Emulator, name: str) -> None:
-    """spec: http-api #19, http-api-more #107"""
+    """spec: http-api #19; spec: http-api-more #107"""
     actor = ask(jwt, "POST", "/actors", {name: signed(jwt)[HEADER]}, json={"image": "x"})["id"]
 
     assert ask(jwt, "GET", f"/actors/{actor}", signed(jwt))["id"] == actor
@@ -151,7 +158,7 @@ def test_the_tenant_is_the_headers_tail_in_upper_case(jwt: Emulator, name: str) 
 
 
 def test_the_same_user_in_another_tenant_is_another(jwt: Emulator) -> None:
-    """spec: http-api #48, http-api-more #107"""
+    """spec: http-api #48; spec: http-api-more #107"""
     ask(jwt, "POST", "/actors", signed(jwt), json={"image": "x"})
     other = {"X-Jwt-Assertion-DEV-STAGING": signed(jwt)[HEADER]}
 
@@ -214,7 +221,7 @@ def test_our_own_client_signs_assertions(jwt: Emulator) -> None:
 
 
 def test_everybody_is_anonymous_and_the_header_names_the_tenant(nobody: Emulator) -> None:
-    """spec: http-api #20, http-api-more #110"""
+    """spec: http-api #20; spec: http-api-more #110"""
     actor = ask(nobody, "POST", "/actors", {"tenant": "foo"}, json={"image": "x"})
 
     assert actor["owner"] == "anonymous"
@@ -306,7 +313,7 @@ def test_a_stateful_actor_with_workers_is_refused_in_every_tenant(tenants: Emula
 def test_a_log_lives_as_long_as_its_tenant_says(
     tenants: Emulator, tenant: str, log_ex: int | None, life_s: int
 ) -> None:
-    """spec: http-api #100, http-api-more #106"""
+    """spec: http-api #100; spec: http-api-more #106"""
     headers = {f"X-Jwt-Assertion-{tenant}": signed(tenants)[HEADER]}
     fields = {"image": tenants.stub(lambda context: print("said")), **({"log_ex": log_ex} if log_ex else {})}
     actor = ask(tenants, "POST", "/actors", headers, json=fields)

@@ -25,7 +25,7 @@ def test_log_ex_is_shown_as_asked_and_returns_to_null(api: Api) -> None:
 
 
 def test_an_expired_log_is_empty_and_the_execution_stays(api: Api) -> None:
-    """spec: http-api #99, http-api-more #105"""
+    """spec: http-api #99; spec: http-api-more #105"""
     execution = api.run(api.actor(log_ex=2))
     before = execution.details
     assert execution.logs != ""
@@ -38,7 +38,7 @@ def test_an_expired_log_is_empty_and_the_execution_stays(api: Api) -> None:
 
 @pytest.mark.parametrize(("log_ex", "life_s"), [(100_000, 86_400), (None, 86_400), (0, 0), (-1, 0)])
 def test_the_limit_cuts_silently_and_nothing_ends_a_log_at_once(api: Api, log_ex: Any, life_s: int) -> None:
-    """spec: http-api #100, http-api-more #106"""
+    """spec: http-api #100; spec: http-api-more #106"""
     fields = {} if log_ex is None else {"log_ex": log_ex}
     actor = api.actor(**fields)
     execution = api.run(actor)

@@ -118,7 +118,7 @@ def test_text_arrives_byte_for_byte(api: Api) -> None:
 
 
 def test_a_binary_message_is_omitted_in_the_answer_and_has_no_msg(api: Api) -> None:
-    """spec: http-api #73, execution #34"""
+    """spec: http-api #73; spec: execution #34"""
     actor = api.actor(env)
 
     result = api.result("POST", f"/actors/{actor}/messages", data=bytes(range(256)),
@@ -178,7 +178,7 @@ def raw(api: Api, actor: str, more: str) -> tuple[str, dict[str, Any]]:
     ],
 )
 def test_a_binary_message_with_a_wrong_length_is_refused_at_once(api: Api, more: str, message: str) -> None:
-    """spec: http-api #74, #75"""
+    """spec: http-api #74, #75; spec: execution #35"""
     head, answer = raw(api, api.actor(), more)
 
     assert head.startswith("HTTP/1.1 400 ")
@@ -231,7 +231,7 @@ def test_what_cannot_be_a_message_is_refused_and_leaves_no_execution(api: Api, r
 
 
 def test_query_parameters_are_variables_over_the_default_environment_and_under_the_platforms(api: Api) -> None:
-    """spec: http-api #79, execution #14, #15, #16"""
+    """spec: http-api #79; spec: execution #14, #15, #16"""
     actor = api.actor(env, default_environment={"key1": "default", "key2": "kept"})
 
     query = "key1=once&new=1&new=2&_abaco_username=evil&_abaco_execution_id=fake&_abaco_access_token=fake&MSG=fake"
@@ -346,7 +346,7 @@ def test_messages_to_an_actor_that_does_not_exist_are_refused(api: Api) -> None:
 
 
 def test_a_synchronous_post_answers_the_log_as_text(api: Api) -> None:
-    """spec: http-api #81, execution #114, #118"""
+    """spec: http-api #81; spec: execution #114, #118"""
     actor = api.actor(lambda context: print("said", context.message))
 
     response = api.send("POST", f"/actors/{actor}/messages?_abaco_synchronous=TRUE", data={"message": "m"})
@@ -372,7 +372,7 @@ def test_a_synchronous_post_answers_the_first_result_as_it_is(api: Api) -> None:
 
 
 def test_any_other_value_is_asynchronous(api: Api) -> None:
-    """spec: http-api #82, execution #118"""
+    """spec: http-api #82; spec: execution #118"""
     found = seen(api, "?_abaco_synchronous=yes", data={"message": "m"})
 
     assert found["_abaco_synchronous"] == "yes"

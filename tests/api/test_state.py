@@ -14,7 +14,7 @@ def remembers(context: Any) -> None:
 
 
 def test_a_new_actor_has_an_empty_state(api: Api) -> None:
-    """spec: http-api #104, execution #105"""
+    """spec: http-api #104; spec: execution #105"""
     actor = api.actor(remembers, stateless=False)
 
     assert api.result("GET", f"/actors/{actor}/state") == {"state": {}}
@@ -23,7 +23,7 @@ def test_a_new_actor_has_an_empty_state(api: Api) -> None:
 
 @pytest.mark.parametrize("value", [{"a": True}, "abc", [1, True, None], 5, True])
 def test_a_state_is_replaced_and_the_next_execution_sees_it_as_python_text(api: Api, value: Any) -> None:
-    """spec: http-api #105, #106, execution #105, #106"""
+    """spec: http-api #105, #106; spec: execution #105, #106"""
     actor = api.actor(remembers, stateless=False)
     api.result("POST", f"/actors/{actor}/state", json={"before": 1})
 
@@ -54,7 +54,7 @@ def test_a_form_is_no_state(api: Api) -> None:
 
 
 def test_a_stateless_actor_keeps_none_whatever_the_body(api: Api) -> None:
-    """spec: http-api #108, execution #107"""
+    """spec: http-api #108; spec: execution #107"""
     actor = api.actor()
 
     assert api.refusal("POST", f"/actors/{actor}/state", 404, json={"a": 1}) == "actor is stateless."

@@ -80,7 +80,7 @@ def test_the_same_image_changes_settings_and_nothing_else(api: Api) -> None:
 
 
 def test_an_update_without_a_state_empties_it(api: Api) -> None:
-    """spec: http-api #55, execution #113"""
+    """spec: http-api #55"""
     actor = api.actor(stateless=False)
     api.result("POST", f"/actors/{actor}/state", json={"kept": 1})
 
@@ -120,7 +120,7 @@ def test_another_image_makes_a_new_revision_that_runs_the_next_message(api: Api)
     [(True, True), ("false", True), ("abc", True), (1, True), (False, False), (0, False), ("", False)],
 )
 def test_any_non_empty_force_forces(api: Api, force: Any, forces: bool) -> None:
-    """spec: http-api #58"""
+    """spec: http-api #58; spec: execution #86"""
     actor = api.actor()
 
     after = put(api, actor, force=force)
@@ -161,7 +161,7 @@ def test_bad_queue_or_hint_is_refused_as_at_registration(api: Api, field: str, v
 
 
 def test_an_actor_cannot_link_to_itself(api: Api) -> None:
-    """spec: http-api #61, http-api-more #99"""
+    """spec: http-api #61; spec: http-api-more #99"""
     actor = api.actor()
     api.result("POST", "/actors/aliases", json={"alias": "me", api.name("actor_id"): actor})
 
@@ -183,7 +183,7 @@ def test_an_update_without_force_leaves_an_actor_in_error(api: Api) -> None:
 
 
 def test_an_update_brings_an_actor_out_of_error_and_its_messages_run(api: Api) -> None:
-    """spec: http-api #65, http-api #85"""
+    """spec: http-api #65, #85; spec: execution #56"""
     actor = api.result("POST", "/actors", json={"image": "stub/late"})["id"]
     until(lambda: shown(api, actor)["status"] == "ERROR")
     execution = api.handle(actor).send("waits")
@@ -197,7 +197,7 @@ def test_an_update_brings_an_actor_out_of_error_and_its_messages_run(api: Api) -
 
 
 def test_what_runs_finishes_on_the_old_image_and_what_waits_runs_on_the_new_one(api: Api) -> None:
-    """spec: execution #88"""
+    """spec: execution #85"""
     started, go = threading.Event(), threading.Event()
 
     def old(context: Any) -> None:
@@ -231,7 +231,7 @@ def workers_at_rest(api: Api, actor: str) -> list[dict[str, Any]]:
 def test_a_slow_deletion_shows_shutting_down(api: Api) -> None:
     """spec: http-api #68"""
     actor = api.actor(stateless=False)
-    stored = api.emulator._stored
+    stored = api.emulator.stored
     key = ActorKey(api.emulator.settings.tenant, actor)
     # A worker in somebody else's hand, who does not let go at once: its holder is not of this process.
     hold = Hold("ring", "token", "elsewhere")

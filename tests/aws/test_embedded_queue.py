@@ -1,7 +1,6 @@
 """Our queue gives what moto's gives, but for moto's faults, each named below; and it costs the same at any depth."""
 
 import random
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -262,10 +261,10 @@ def test_a_call_costs_the_same_with_3000_waiting(fifo: bool) -> None:
 
     for _ in range(10):
         send()
-    shallow = statistics.median(round_trip() for _ in range(40))
+    shallow = min(round_trip() for _ in range(40))  # whatever else the machine does only adds to it
     for _ in range(3_000):
         send()
-    deep = statistics.median(round_trip() for _ in range(40))
+    deep = min(round_trip() for _ in range(40))
 
     assert deep < 3 * shallow
 

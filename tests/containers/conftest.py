@@ -37,10 +37,11 @@ def new_runner(docker_daemon: None, short_folder: Path) -> Iterator[Callable[...
     """Makes runners, each an emulator of its own unless told; what they made is removed in the end."""
     made = []
 
-    def new(emulator: str | None = None, client: APIClient | None = None) -> DockerRunner:
+    def new(emulator: str | None = None, client: APIClient | None = None, shared_namespaces: int = 0) -> DockerRunner:
         client = client or connect()
         name = emulator or f"test-{secrets.token_hex(4)}"
-        made.append(DockerRunner(client, Images(client), short_folder, {EMULATOR_LABEL: name}))
+        labels = {EMULATOR_LABEL: name}
+        made.append(DockerRunner(client, Images(client), short_folder, labels, shared_namespaces))
         return made[-1]
 
     yield new

@@ -39,6 +39,7 @@ def read_as_the_clients_do(path: Path) -> bytes:
 
 
 def test_a_thousand_results_sent_at_once_arrive_in_order(short_folder: Path) -> None:
+    """spec: execution #40"""
     results: list[bytes] = []
     sent = [b"%d" % number for number in range(1000)]
 

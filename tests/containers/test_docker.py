@@ -150,6 +150,7 @@ def test_every_result_is_handed_over_when_the_end_is_told(runner: DockerRunner) 
 
 @pytest.mark.docker
 def test_a_user_that_is_not_root_sends_results_and_reads_the_binary_message(runner: DockerRunner) -> None:
+    """spec: execution #32, #41"""
     results: list[bytes] = []
     sender = runner.create(a_spec("sends_results", user="1000:1000", environment={"MSG": "3"}), results.append)
     sender.start()
@@ -173,6 +174,7 @@ def test_a_binary_message_arrives_whole(runner: DockerRunner, size: int) -> None
 
 @pytest.mark.docker
 def test_stdin_is_at_its_end_and_no_terminal(runner: DockerRunner, an_actor: Actor) -> None:
+    """spec: execution #47"""
     container = started(runner, an_actor("cat; test -t 0 || echo no terminal"))
 
     end_of(container)
@@ -184,6 +186,7 @@ def test_stdin_is_at_its_end_and_no_terminal(runner: DockerRunner, an_actor: Act
 def test_a_read_only_mount_refuses_writes_and_another_takes_them(
     runner: DockerRunner, an_actor: Actor, tmp_path: Path
 ) -> None:
+    """spec: execution #51"""
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     mounts = (Mount(str(tmp_path / "in"), "/in", "ro"), Mount(str(tmp_path / "out"), "/out", "rw"))
@@ -197,6 +200,7 @@ def test_a_read_only_mount_refuses_writes_and_another_takes_them(
 
 @pytest.mark.docker
 def test_settings_reach_docker(runner: DockerRunner, client: APIClient) -> None:
+    """spec: execution #49"""
     spec = a_spec("echo", mem_limit="16m", nano_cpus=500_000_000, user="1000", labels={"abacito.actor": "A"})
 
     container = runner.create(spec, lambda result: None)
@@ -212,12 +216,79 @@ def test_settings_reach_docker(runner: DockerRunner, client: APIClient) -> None:
 @pytest.mark.docker
 @pytest.mark.parametrize("privileged", [True, False])
 def test_only_a_privileged_actor_gets_dockers_socket(runner: DockerRunner, client: APIClient, privileged: bool) -> None:
+    """spec: execution #50"""
     container = runner.create(a_spec("echo", privileged=privileged), lambda result: None)
 
     made = client.inspect_container(container.id)["HostConfig"]  # not run: a daemon in a sandbox may not start it
 
     assert made["Privileged"] is privileged
     assert ("/var/run/docker.sock:/var/run/docker.sock:rw" in made["Binds"]) is privileged
+
+
+@pytest.mark.docker
+def test_its_cpu_time_is_told_however_short_it_lived(runner: DockerRunner, an_actor: Actor) -> None:
+    """spec: execution #64"""
+    busy = an_actor('end=$(($(date +%s) + 2)); while [ "$(date +%s)" -lt "$end" ]; do :; done')
+
+    short, long = end_of(started(runner, "echo")), end_of(started(runner, busy))
+
+    assert 10**6 < short.cpu_ns < 10**9
+    assert long.cpu_ns > 10**9 / 2
+
+
+@pytest.mark.docker
+def test_what_it_received_is_told(new_runner: Callable[..., DockerRunner], an_actor: Actor) -> None:
+    """spec: execution #64"""
+    runner = new_runner(shared_namespaces=1)
+    with socketserver.TCPServer((runner.callback_host(), 0), _Sends) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host, port = server.server_address[:2]
+        hears = an_actor(f"nc {host} {port} </dev/null | wc -c")
+        runner.prepare(hears)
+        until(lambda: bool(runner._namespaces._free))
+
+        container = started(runner, hears)
+        end = end_of(container)
+        server.shutdown()
+
+    assert container.log().strip() == str(_SENT)
+    assert _SENT < end.io_bytes < 2 * _SENT
+
+
+_SENT = 300_000
+
+
+class _Sends(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.sendall(bytes(_SENT))
+
+
+@pytest.mark.docker
+def test_command_entrypoint_folder_and_user_are_the_images_own(runner: DockerRunner, an_actor: Actor) -> None:
+    """spec: execution #47"""
+    image = an_actor(
+        'echo "$0 $1 $(pwd) $(id -u)"',
+        "USER 1234",
+        "WORKDIR /somewhere",
+        'ENTRYPOINT ["sh", "-c", "echo $0 $1 $(pwd) $(id -u)"]',
+    )
+
+    container = started(runner, image)
+    end_of(container)
+
+    assert container.log() == "sh /actor.sh /somewhere 1234\n"
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize(("user", "shown"), [("1000:1001", "1000 1001"), ("1000", "1000 0"), (None, "77 0")])
+def test_a_configured_user_counts_over_the_images(
+    runner: DockerRunner, an_actor: Actor, user: str | None, shown: str
+) -> None:
+    """spec: execution #48"""
+    container = started(runner, an_actor("echo $(id -u) $(id -g)", "USER 77"), user=user)
+    end_of(container)
+
+    assert container.log().strip() == shown
 
 
 @pytest.mark.docker

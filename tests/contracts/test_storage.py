@@ -363,21 +363,21 @@ def test_an_idle_worker_comes_up_and_a_held_one_keeps_its_status(stored: Storage
 def test_results_are_taken_once_in_order(stored: Storage) -> None:
     key = an_execution(an_actor()).key
     for number, data in enumerate((b"one", b"", b"\0three")):
-        stored.executions.add_result(key, number, data)
-    stored.executions.add_result(key, 0, b"one")
+        stored.executions.add_result(key, number, data, NOW)
+    stored.executions.add_result(key, 0, b"one", NOW)
 
-    assert [stored.executions.take_result(key) for _ in range(4)] == [b"one", b"", b"\0three", None]
+    assert [stored.executions.take_result(key, NOW) for _ in range(4)] == [b"one", b"", b"\0three", None]
 
 
 def test_two_readers_never_get_the_same_result(stored: Storage) -> None:
     """spec: execution #43"""
     key = an_execution(an_actor()).key
     for number in range(40):
-        stored.executions.add_result(key, number, str(number).encode())
+        stored.executions.add_result(key, number, str(number).encode(), NOW)
     taken: list[bytes] = []
 
     def read() -> None:
-        while (data := stored.executions.take_result(key)) is not None:
+        while (data := stored.executions.take_result(key, NOW)) is not None:
             taken.append(data)
 
     readers = [threading.Thread(target=read) for _ in range(4)]
@@ -482,3 +482,14 @@ def test_a_record_over_the_stores_limit_is_refused_in_words(stored: Storage) -> 
     with pytest.raises(Malformed, match="400 KB"):
         stored.actors.set_state(actor.key, "x" * 500_000)
     assert stored.actors.get(actor.key) == actor
+
+
+def test_results_are_gone_20_minutes_after_one_was_last_sent_or_read(stored: Storage) -> None:
+    """spec: execution #44"""
+    key = an_execution(an_actor()).key
+    for number in range(4):
+        stored.executions.add_result(key, number, str(number).encode(), NOW + timedelta(minutes=number))
+
+    taken = [stored.executions.take_result(key, NOW + timedelta(minutes=minutes)) for minutes in (22.5, 42, 62.1, 62.2)]
+
+    assert taken == [b"0", b"1", None, None]

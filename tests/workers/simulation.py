@@ -28,6 +28,7 @@ from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.ports import ContainerState, Ring
 from abacito.abaco.registration import Description, Registration
+from abacito.abaco.retirement import Retirement
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens, User
 from abacito.abaco.worker import Slot
@@ -403,6 +404,7 @@ class World:
             tokens=Tokens(parts.tokens, self.clock, {("SIM", "owner"): User("owner", "", "SIM", frozenset())}),
             configs=Configs(parts.configs, parts.actors, parts.aliases, parts.permissions, FernetCipher()),
             events=Events(parts.events, Linking(parts.actors, parts.aliases), self.clock),
+            retirement=Retirement(parts.slots, self.clock, lambda _: TENANT),
             clock=self.clock,
             pace=Pace(self, self._turn),
             news=News(),

@@ -106,12 +106,13 @@ class Aliases:
     def delete(self, alias: Alias) -> str:
         """Remove it with its permissions and nonces; what to tell the user.
 
-        Abaco 1.9 prints the whole record there and keeps the nonces, which a new alias of that name then has:
-        two bugs that are not imitated (http-api-more §13, 1 and 3).
+        The alias itself goes last, so that one of the same name cannot be made before the rest is gone. Abaco 1.9
+        prints the whole record there and keeps the nonces, which a new alias of that name then has: two bugs that
+        are not imitated (http-api-more §13, 1 and 3).
         """
-        self._aliases.delete(alias.tenant, alias.name)
         self._nonces.delete_all(alias.resource)
         self._permissions.delete_all(alias.resource)
+        self._aliases.delete(alias.tenant, alias.name)
         return f"Alias {alias.name} deleted successfully."
 
     def _check_actor(self, caller: Caller, tenant: Tenant, actor_id: str) -> None:

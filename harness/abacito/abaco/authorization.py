@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.caller import Caller
-from abacito.abaco.errors import Malformed, Unauthorized, Unknown
+from abacito.abaco.errors import Malformed, Refusal, Unauthorized, Unknown
+from abacito.abaco.names import LONGEST_NAME_BYTES
 from abacito.abaco.permission import Level, Resource, ResourceKind, as_map, is_permitted
 from abacito.abaco.ports import ActorRecords, AliasRecords, ConfigRecords, PermissionRecords
 from abacito.abaco.tenant import Tenant
@@ -92,7 +93,7 @@ class Authorization:
         if caller.is_admin:
             return
         if not self._exists(resource):
-            raise Malformed(_missing(resource))
+            raise _unknown(resource)
         if not is_permitted(self._permissions.bearing_on(resource, caller.username), level):
             raise Unauthorized(_REFUSED[resource.kind])
 
@@ -121,8 +122,11 @@ class Authorization:
         """Give a user a level, NONE to take it away; the whole map afterwards.
 
         Raises Unknown like ``permissions``; Abaco 1.9 makes a map for nothing there (http-api-more §2, 8).
+        Raises Malformed for a name that is too long for the store.
         """
         self._check_exists(resource)
+        if len(user.encode()) > LONGEST_NAME_BYTES:
+            raise Malformed(f"The name is too long: a user's may have {LONGEST_NAME_BYTES} bytes.")
         self._permissions.set(resource, user, level)
         return as_map(self._permissions.list(resource))
 
@@ -137,6 +141,13 @@ class Authorization:
             case ResourceKind.ALIAS:
                 return self._aliases.get(resource.tenant, resource.name) is not None
         return self._configs.get(resource.tenant, resource.name) is not None
+
+
+def _unknown(resource: Resource) -> Refusal:
+    """What others than admins are told: an alias fails like any identifier that is none."""
+    if resource.kind is ResourceKind.ALIAS:
+        return Unknown(f"Actor with identifier '{resource.name}' not found")
+    return Malformed(_missing(resource))
 
 
 def _missing(resource: Resource) -> str:

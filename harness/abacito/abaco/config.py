@@ -98,9 +98,12 @@ class Configs:
         return kept
 
     def delete(self, config: Config) -> str:
-        """Remove it with its permissions; what to tell the user."""
-        self._configs.delete(config.tenant, config.name)
+        """Remove it with its permissions; what to tell the user.
+
+        The config itself goes last, so that one of the same name cannot be made before the rest is gone.
+        """
         self._permissions.delete_all(config.resource)
+        self._configs.delete(config.tenant, config.name)
         return f"Actor config {config.name} deleted successfully."
 
     def of(self, actor: Actor) -> Mapping[str, str | None]:
@@ -134,7 +137,7 @@ class Configs:
         return replace(config, value=self._cipher.encrypt(config.value or ""))
 
     def _check_actors(self, config: Config) -> None:
-        for entry in config.entries:
+        for entry in dict.fromkeys(config.entries):  # one look at each, however often it stands there
             if not self._exists(config.tenant, entry):
                 raise Unknown(f"No actor or alias found with id: {entry}.")
 

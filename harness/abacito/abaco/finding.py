@@ -9,7 +9,7 @@ from typing import Any
 
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.caller import Caller
-from abacito.abaco.execution import Execution, ExecutionKey
+from abacito.abaco.execution import Execution
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, WorkerSlots
 from abacito.abaco.search import Page, Query, Record, SearchType
 from abacito.abaco.worker import Slot
@@ -42,13 +42,6 @@ class Finding:
             total = self._executions.count(key)
             return Page(total, query.skip, query.limit, [execution_record(each) for each in listed])
         return query.page(self._records(kind, actor))
-
-    def search_log(self, caller: Caller, query: Query, key: ExecutionKey) -> Page:
-        """The same within one execution's log."""
-        actor, entries = self._actors.get_for(key.actor, caller.username)
-        if actor is None or all(entry.user != caller.username for entry in entries):
-            return query.page(())
-        return query.page(record for record in self._records(SearchType.LOGS, actor) if record["_id"] == key.id)
 
     def _records(self, kind: SearchType, actor: Actor) -> Iterator[Record]:
         match kind:

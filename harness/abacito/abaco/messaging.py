@@ -53,7 +53,7 @@ class Messaging:
         A result counts at once, the log only when the execution is final (execution.md §10); None: not yet.
         """
         found = self._executions.get(execution.key)  # looked at first: what was sent before the end is there after it
-        result = self._executions.take_result(execution.key)
+        result = self._executions.take_result(execution.key, self._clock.now())
         if result is not None:
             return result
         if found is not None and not (found.is_final or found.retryable):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from abacito.abaco.tenant import Tenant
 
 UNLIMITED = -1
+#: The largest integer of MongoDB, where Abaco 1.9 keeps them.
+MOST_USES = 2**63 - 1
 _NOT_FOUND = "Nonce not found."
 _DOES_NOT_EXIST = "Nonce does not exist."
 
@@ -119,4 +121,6 @@ def _uses(asked: int | None) -> int:
         raise Malformed("The max uses parameter must be an integer.")
     if asked == 0 or asked < UNLIMITED:
         raise Malformed("The max uses parameter must be a positive integer or -1 (to denote unlimited uses).")
+    if asked > MOST_USES:
+        raise Malformed(f"The max uses parameter must be at most {MOST_USES}.")
     return asked

@@ -126,11 +126,12 @@ class ExecutionRecords(Protocol):
     def delete_logs(self, actor: ActorKey) -> None:
         """Remove the logs of all its executions."""
 
-    def add_result(self, key: ExecutionKey, sequence: int, data: bytes) -> None:
+    def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
         """Keep one result; the same sequence twice is one result."""
 
-    def take_result(self, key: ExecutionKey) -> bytes | None:
-        """The oldest result, which is thereby gone: no two readers get the same one."""
+    def take_result(self, key: ExecutionKey, now: datetime) -> bytes | None:
+        """The oldest result, which is thereby gone: no two readers get the same one. All are gone 20 minutes after
+        one was last sent or read."""
 
 
 class WorkerSlots(Protocol):
@@ -187,8 +188,8 @@ class WorkerSlots(Protocol):
     def forget(self, held: Slot) -> Slot:
         """The slot names no execution any more; the slot as it is now."""
 
-    def release(self, held: Slot) -> None:
-        """Idle and READY again."""
+    def release(self, held: Slot) -> Slot:
+        """Idle and READY again; the slot as it is now."""
 
     def discard(self, held: Slot) -> None:
         """Delete the slot that we hold."""

@@ -6,7 +6,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from types import MappingProxyType
@@ -166,6 +166,10 @@ class Query:
     def is_plain(self) -> bool:
         """Whether it only pages: each record matches, in the order in which they come."""
         return not self.filters and not self.phrase and self.words == NO_WORDS
+
+    def also(self, field: str, value: str) -> Query:
+        """The same with one condition more: the field has this value."""
+        return replace(self, filters=(*self.filters, Filter(field, OPERATORS[".eq"], value)))
 
     def page(self, records: Iterable[Record]) -> Page:
         """The matching records, those with most of the wanted words first, else in the order in which they come."""

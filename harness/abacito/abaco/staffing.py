@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey
-from abacito.abaco.errors import Unknown
+from abacito.abaco.errors import Malformed, Unknown
 from abacito.abaco.ports import Clock, Ring, Rings, WorkerSlots
 from abacito.abaco.worker import Slot, WorkerStatus
+
+#: Abaco has no limit; each is a record, and to make very many of them takes very long.
+MOST_WORKERS = 1000
 
 
 class Staffing:
@@ -39,6 +42,8 @@ class Staffing:
 
     def ensure(self, actor: Actor, identifier: str, wanted: int) -> str:
         """At least so many workers; what to tell the user. Never fewer than there are, no upper limit (http-api §7)."""
+        if wanted > MOST_WORKERS:
+            raise Malformed(f"Invalid POST: an actor may have {MOST_WORKERS} workers here, not {wanted}.")
         present = len(self._slots.list(actor.key))
         missing = wanted - present
         if missing <= 0:
@@ -50,5 +55,13 @@ class Staffing:
 
     def dismiss(self, slot: Slot) -> None:
         """Have it go: at once when it is idle, else when the execution that it has in hand is done."""
-        if slot.is_held or slot.execution or not self._slots.delete_idle(slot):
-            self._slots.drain(slot)
+        if self._delete_idle(slot) or not self._slots.drain(slot):
+            return
+        # Its holder may have let go of it in between, and then does not see what was asked.
+        for after in self._slots.list(slot.actor):
+            if after.worker_id == slot.worker_id:
+                self._delete_idle(after)
+
+    def _delete_idle(self, slot: Slot) -> bool:
+        """Whether it is gone; one that names an execution waits for a repair of its actor, and must not be lost."""
+        return not slot.is_held and slot.execution is None and self._slots.delete_idle(slot)

@@ -11,7 +11,7 @@ from abacito.abaco.container import Mount
 class Tenant:
     """Abaco's options as they hold for one tenant (http-api-more §9.2 has the meaning and figures of each).
 
-    Seconds: ``log_ex``, ``log_ex_limit``, ``max_run_time`` (-1: none), ``worker_ttl``. ``max_log_length`` in
+    Seconds: ``log_ex``, ``log_ex_limit``, ``max_run_time`` and ``worker_ttl`` (-1: none). ``max_log_length`` in
     characters, ``max_content_length`` in bytes. ``max_cpus`` in nano-CPUs (-1: none). ``queues``: valid names.
     """
 
@@ -27,6 +27,8 @@ class Tenant:
     max_content_length: int = 500_000_000
     max_workers_per_actor: int = 6
     max_run_time: int = -1
+    worker_ttl: int = 86_400
+    sync_max_idle_time: int = 600
     init_count: int = 1
     autoscaling: bool = True
     mem_limit: str | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flask import Flask, Response, request
 
 from abacito.abaco.platform import Abaco
@@ -20,7 +22,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import identify
-from abacito.api.control import health, wait
+from abacito.api.control import description, health, wait
 from abacito.api.identity import Identity
 from abacito.api.paths import NormalizedPaths
 
@@ -39,19 +41,33 @@ _ABACO = (
 )
 
 
-def create_app(abaco: Abaco, identity: Identity, *, case: str, version_tag: str, accept_nonce: bool = True) -> Flask:
-    """The WSGI application. ``case`` is ``camel`` or ``snake``, for the whole instance."""
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What is configured for an instance as a whole, not for one of its tenants.
+
+    ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
+    """
+
+    case: str
+    version_tag: str
+    accept_nonce: bool = True
+    search_error_status: int = 500
+
+
+def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
+    """The WSGI application."""
     app = Flask("abacito", static_folder=None)
     app.config.update(
-        CASE=case,
-        VERSION_TAG=version_tag,
-        ACCEPT_NONCE=accept_nonce,
+        CASE=instance.case,
+        VERSION_TAG=instance.version_tag,
+        ACCEPT_NONCE=instance.accept_nonce,
+        SEARCH_ERROR_STATUS=instance.search_error_status,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
         MAX_FORM_PARTS=None,
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (*_ABACO, health.bp, wait.bp):
+    for blueprint in (*_ABACO, description.bp, health.bp, wait.bp):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)

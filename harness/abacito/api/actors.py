@@ -54,7 +54,7 @@ UPDATE = (*REGISTRATION, p.Parameter("force", p.anything, "Whether to force an u
 
 # Parsed, and refused when ill-typed, but never stored from a request.
 _COMPUTED = ("executions", "revision", "force")
-_NO_NONCE = Unauthorized("Not authorized.")
+_NO_NONCE = "Not authorized."
 # What an update in camel case leaves alone unless it is given: Abaco's accident with its own snake keys (§2.5).
 _KEPT_IN_CAMEL = frozenset({"status_message", "cron_schedule", "cron_next_ex"})
 
@@ -62,7 +62,7 @@ _KEPT_IN_CAMEL = frozenset({"status_message", "cron_schedule", "cron_next_ex"})
 @bp.get("")
 def list_actors() -> Response:
     """The actors of the caller's tenant that he may read, or with query arguments a search among his."""
-    who = caller(_NO_NONCE)
+    who = caller(Unauthorized(_NO_NONCE))
     if searching.is_asked():
         return searching.of_actors()
     found = abaco().registration.visible_to(who)
@@ -72,7 +72,7 @@ def list_actors() -> Response:
 @bp.post("")
 def register_actor() -> Response:
     """Register an image; the answer says SUBMITTED, whatever becomes of the image."""
-    who = caller(_NO_NONCE)
+    who = caller(Unauthorized(_NO_NONCE))
     check_privileges(who, p.body_for_checks())
     given = p.read(REGISTRATION, _PREFIX, _NOT_JSON)
     created = abaco().registration.register(who, tenant(), _description(given))

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from abacito.abaco.actor import Actor
 from abacito.abaco.census import Census
+from abacito.abaco.errors import WrongMethod
+from abacito.abaco.finding import worker_record
 from abacito.abaco.worker import Slot
 from abacito.api import actors, wire, workers
 from abacito.api.caller import abaco, admin, caller
+from abacito.api.refusals import NO_SUCH_ENDPOINT
 
 bp = Blueprint("admin", __name__, url_prefix="/actors")
+
+_PATHS = ("/actors/admin", "/actors/admin/workers", "/actors/admin/executions")
+
+
+@bp.before_app_request
+def admin_is_no_identifier() -> None:
+    """``/actors/admin…`` is a service of its own in Abaco: no method finds an actor of that name (http-api-more §5).
+
+    Raises WrongMethod.
+    """
+    if request.path in _PATHS and request.method not in ("GET", "HEAD", "OPTIONS"):
+        request.url_rule = None  # it is that of an actor called admin
+        raise WrongMethod(NO_SUCH_ENDPOINT)
 
 
 @bp.get("/admin")
@@ -39,7 +56,7 @@ def count_all_executions() -> Response:
     """What the actors of all tenants have done, deleted ones included in the sums of all."""
     admin()
     tallies = abaco().census.tallies()
-    listed = [wire.shown(each.figures()) for each in tallies if not each.enrolment.is_deleted]
+    listed = [wire.shown(each.figures(), keep_nulls=True) for each in tallies if not each.enrolment.is_deleted]
     summary = wire.shown(Census.execution_summary(tallies))
     return wire.ok({"summary": summary, "actors": listed}, "Executions retrieved successfully.")
 
@@ -80,6 +97,5 @@ def _worker(slot: Slot) -> dict[str, Any]:
 
 def _raw_worker(slot: Slot) -> dict[str, Any]:
     """A worker as stored, its actor by dbid, times as HTTP dates."""
-    times = {name: wire.rfc1123(moment) for name, moment in workers.times(slot).items()}
-    raw = {**workers.described(slot), "actor_id": slot.actor.dbid, "tenant": slot.actor.tenant, **times}
+    raw = {name: wire.rfc1123(v) if isinstance(v, datetime) else v for name, v in worker_record(slot).items()}
     return {name: value for name, value in raw.items() if value is not None}

@@ -100,14 +100,6 @@ def alias_and_actor(name: str, level: Level) -> Resource:
     return abaco().aliases.get(who.tenant, name).resource
 
 
-def config_resource(name: str, level: Level) -> Resource:
-    """A config, for a caller who has this level on it; for an admin, it may not exist."""
-    who = caller(_refusal_at("configs"))
-    resource = Resource(ResourceKind.CONFIG, who.tenant, name)
-    abaco().authorization.permit_resource(who, resource, level)
-    return resource
-
-
 def _permitted(identifier: str, level: Level) -> tuple[Target, Actor | None]:
     target = _identified(identifier)
     who = _with_role()
@@ -138,7 +130,10 @@ def _identified(identifier: str) -> Target:
 def _identified_alias(name: str) -> Resource:
     if "caller" not in g:
         return _identified(name).named_by
-    return abaco().authorization.alias_resource(cast(Caller, g.caller).tenant, name)
+    who = cast(Caller, g.caller)
+    if not who.is_admin:  # others than admins meet an alias that is not there as an identifier that is none
+        return abaco().authorization.resolve(who.tenant, name).named_by
+    return abaco().authorization.alias_resource(who.tenant, name)
 
 
 def _nonce_id() -> str:

@@ -44,9 +44,11 @@ def add_execution(identifier: str) -> Response:
     """Meant to add an execution by hand; in Abaco 1.9 it cannot succeed, whatever is sent (http-api §4.2)."""
     actor(identifier, Level.UPDATE)
     given = p.read(ADDITION, "Invalid actor execution description")
-    for name in given:
-        if not str(given[name]).lstrip("-").isdigit():
-            raise Malformed(f"Argument {name} must be an integer.")
+    for name, value in given.items():
+        try:
+            int(value)
+        except (TypeError, ValueError) as error:
+            raise Malformed(f"Argument {name} must be an integer.") from error
     raise Malformed("Required field executor missing.")
 
 
@@ -85,7 +87,8 @@ def get_logs(identifier: str, execution_id: str) -> Response:
 def take_result(identifier: str, execution_id: str) -> Response:
     """One result, which is thereby gone; an empty body when there is none. Neither actor nor execution is checked."""
     key = ExecutionKey(actor_key(identifier, Level.READ), execution_id)
-    return Response(abaco().executions.take_result(key) or b"", content_type="application/octet-stream")
+    result = abaco().executions.take_result(key, abaco().clock.now())
+    return Response(result or b"", content_type="application/octet-stream")
 
 
 def shown(execution: Execution) -> dict[str, Any]:

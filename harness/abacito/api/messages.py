@@ -47,7 +47,7 @@ def post_message(identifier: str) -> Response:
         return _outcome(execution)
     url = wire.actor_url(found.api_server, found.key)
     links = {**_links(found), "self": f"{url}/executions/{execution.id}", "messages": f"{url}/messages"}
-    return wire.ok(wire.shown({"execution_id": execution.id, "msg": posted.echo, "_links": links}))
+    return wire.ok(wire.shown({"execution_id": execution.id, "msg": posted.echo, "_links": links}, keep_nulls=True))
 
 
 def _outcome(execution: Execution) -> Response:

@@ -7,13 +7,15 @@ from flask import Blueprint, Response
 from abacito.abaco.permission import LEVELS, Level, Resource, level_named
 from abacito.api import parameters as p
 from abacito.api import wire
-from abacito.api.caller import abaco, actor_key, alias_resource, config_resource
+from abacito.api.caller import abaco, actor_key, alias_resource
+from abacito.api.configs import config_resource
 
 bp = Blueprint("permissions", __name__, url_prefix="/actors")
 
 PREFIX = "Invalid permissions description"
+_USER = p.Parameter("user", p.text, "User owning the permission.", required=True)
 PARAMETERS = (
-    p.Parameter("user", p.text, "User owning the permission.", required=True),
+    _USER,
     p.Parameter("level", p.text, f"Level of the permission: {LEVELS}", required=True),
 )
 
@@ -61,5 +63,7 @@ def _shown(resource: Resource) -> Response:
 def _grant(resource: Resource) -> Response:
     abaco().authorization.permissions(resource)  # refuses what does not exist, before the body is looked at
     given = p.read(PARAMETERS, PREFIX)
-    after = abaco().authorization.grant(resource, str(given["user"]), level_named(given["level"]))
+    if given["user"] is None:  # null counts as given, and names nobody
+        raise p.refusal(_USER, PREFIX)
+    after = abaco().authorization.grant(resource, given["user"], level_named(given["level"]))
     return wire.ok(dict(after), "Permission added successfully.")

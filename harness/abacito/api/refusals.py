@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from abacito.abaco.errors import (
@@ -56,6 +56,8 @@ def refuse(error: AbacoError) -> Response:
     """A refusal of ours."""
     response = _fault(error) if isinstance(error, Unauthenticated) else wire.error(str(error))
     response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if isinstance(error, Unrecognized):
+        response.status_code = current_app.config["SEARCH_ERROR_STATUS"]
     if request.headers.get("Transfer-Encoding") or (request.content_length or 0) > _READ_AND_FORGOTTEN:
         # Else the rest of the body would be waited for, or taken for the next request.
         response.headers["Connection"] = "close"

@@ -49,18 +49,20 @@ def of_actors() -> Response:
 
 def within(key: ActorKey, kind: SearchType, message: str) -> Response:
     """A list of one actor's as a search; an argument ``actor_id`` of the caller's own widens it to all his actors."""
-    query = _query()
+    return _within(key, kind, _query(), message)
+
+
+def of_log(key: ExecutionKey) -> Response:
+    """One execution's log as a search."""
+    return _within(key.actor, SearchType.LOGS, _query().also("_id", key.id), "Log search completed successfully.")
+
+
+def _within(key: ActorKey, kind: SearchType, query: Query, message: str) -> Response:
     if "actor_id" in _names():
         page = abaco().finding.search(caller(), kind, query)
     else:
         page = abaco().finding.search_in(caller(), kind, query, key)
     return _answer(kind, page, message)
-
-
-def of_log(key: ExecutionKey) -> Response:
-    """One execution's log as a search."""
-    page = abaco().finding.search_log(caller(), _query(), key)
-    return _answer(SearchType.LOGS, page, "Log search completed successfully.")
 
 
 def _query() -> Query:

@@ -45,8 +45,13 @@ def is_camel() -> bool:
 
 
 def name(snake: str) -> str:
-    """A field's name in this instance's case. A leading underscore stays (``_links``)."""
-    if not is_camel() or snake.startswith("_"):
+    """A field's name in this instance's case."""
+    return camel(snake) if is_camel() else snake
+
+
+def camel(snake: str) -> str:
+    """A field's name in camel case. A leading underscore stays (``_links``)."""
+    if snake.startswith("_"):
         return snake
     first, *rest = snake.split("_")
     return first + "".join(part.capitalize() for part in rest)

@@ -63,8 +63,13 @@ class ActorTable:
 
     def page_named(self, tenant: str, user: str, skip: int, limit: int) -> tuple[int, Sequence[Actor]]:
         """How many actors have an entry of this user's, and some of them: only those are read."""
-        named = [str(entry["actor"]) for entry in self._table.query(keys.user(tenant, user), keys.ACTOR)]
-        return len(named), self.get_many(ActorKey(tenant, actor) for actor in named[skip : skip + limit])
+        counter = self._table.get(keys.user_count(tenant, user))
+        total = int(counter["count"]) if counter else 0
+        if skip >= total or not limit:
+            return total, []
+        entries_of_user = self._table.query(keys.user(tenant, user), keys.ACTOR, min(skip + limit, total))
+        named = [ActorKey(tenant, str(entry["actor"])) for entry in entries_of_user]
+        return total, self.get_many(named[skip:])
 
     def get_many(self, wanted: Iterable[ActorKey]) -> Sequence[Actor]:
         """Those of these actors that exist, oldest first."""

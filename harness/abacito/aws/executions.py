@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from boto3.dynamodb.conditions import Attr
 
@@ -13,6 +13,9 @@ from abacito.abaco.message import Message
 from abacito.aws import keys
 from abacito.aws.buckets import Bucket
 from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, is_new
+
+#: Abaco 1.9, channels.py: an execution's results are gone so long after their last use.
+RESULTS_LIFE = timedelta(minutes=20)
 
 #: The three attributes by which an item tells its log: inline, or where; and until when.
 LOG_ATTRIBUTES = ("log", "log_object", "log_expires")
@@ -118,19 +121,31 @@ class ExecutionTable:
                 place = keys.execution(ExecutionKey(actor, str(item["id"])))
                 self._table.update(Update(place, remove=LOG_ATTRIBUTES, when=exists()))
 
-    def add_result(self, key: ExecutionKey, sequence: int, data: bytes) -> None:
+    def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
         """Keep one result; the same sequence twice is one result."""
-        self._table.put(Put((keys.results(key.id), f"{sequence:08d}"), {"data": data}, is_new()))
+        item: dict[str, Value | None] = {"data": data, "at": now.isoformat()}
+        self._table.put(Put((keys.results(key.id), f"{sequence:08d}"), item, is_new()))
 
-    def take_result(self, key: ExecutionKey) -> bytes | None:
+    def take_result(self, key: ExecutionKey, now: datetime) -> bytes | None:
         """The oldest result; deleting it decides which of two readers gets it."""
         while True:
-            item = next(self._table.query(keys.results(key.id), limit=1), None)
-            if item is None:
+            items = list(self._table.query(keys.results(key.id), limit=2))
+            if not items or str(items[0]["sk"]) == keys.RESULTS_USED or self._are_over(key, items[0], now):
                 return None
-            taken = self._table.delete(Delete((str(item["pk"]), str(item["sk"])), exists()))
+            place = (str(items[0]["pk"]), str(items[0]["sk"]))
+            taken = self._table.delete(Delete(place, exists()))
             if taken:
+                if len(items) > 1:
+                    self._table.put(Put(keys.results_used(key.id), {"at": now.isoformat()}))
                 return bytes(taken["data"])  # type: ignore[arg-type] # it is bytes that were put there
+
+    def _are_over(self, key: ExecutionKey, oldest: Item, now: datetime) -> bool:
+        """Whether nobody has sent or read a result for so long that all of them are gone (http-api §4.6)."""
+        since = now - RESULTS_LIFE
+        if datetime.fromisoformat(str(oldest["at"])) > since:
+            return False
+        times = [datetime.fromisoformat(str(item["at"])) for item in self._table.query(keys.results(key.id))]
+        return max(times) <= since
 
     def _counted(self, actor: ActorKey, by: int) -> Update:
         return Update(keys.executions_count(actor), add={"count": by})

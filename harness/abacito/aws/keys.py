@@ -10,12 +10,14 @@ A#<tenant>#<actor>      W#<nn>                     worker slot
 A#<tenant>#<actor>      N#<number of the id>       nonce
 A#<tenant>#<actor>      #                          how many executions there have been
 R#<execution>           <sequence>                 one result
+R#<execution>           used                       when one was last read
 T                       A#<tenant>#<number>        every actor ever registered, deleted ones with their totals
 T#<tenant>              L#<alias>                  alias
 T#<tenant>              C#<config>                 config
 L#<tenant>#<alias>      P#<user>, N#<number>       the alias's permissions and nonces
 C#<tenant>#<config>     P#<user>                   the config's permissions
 U#<tenant>#<user>       A#<number of the id>       a permission on an actor, by user
+U#<tenant>#<user>       #                          how many of these there are
 K#<sha256 of a token>   @                          token
 ======================  =========================  ==============================================================
 
@@ -110,9 +112,23 @@ def results(execution_id: str) -> str:
     return f"R#{execution_id}"
 
 
+#: Sorts behind every sequence.
+RESULTS_USED = "used"
+
+
+def results_used(execution_id: str) -> Key:
+    """When a result of an execution was last read."""
+    return results(execution_id), RESULTS_USED
+
+
 def user(tenant_name: str, username: str) -> str:
     """Where a user's permissions on actors are."""
     return f"U#{tenant_name}#{username}"
+
+
+def user_count(tenant_name: str, username: str) -> Key:
+    """The counter of a user's permissions on actors."""
+    return user(tenant_name, username), "#"
 
 
 def user_permission(key: ActorKey, username: str) -> Key:

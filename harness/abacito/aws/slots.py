@@ -147,10 +147,10 @@ class SlotTable:
         """The slot names no execution any more; the slot as it is now."""
         return self._as_holder(held, remove=("execution",))
 
-    def release(self, held: Slot) -> None:
-        """Idle and READY again."""
+    def release(self, held: Slot) -> Slot:
+        """Idle and READY again; the slot as it is now."""
         idle: dict[str, Value] = {"status": str(WorkerStatus.READY)}
-        self._as_holder(held, set=idle, remove=("ring", "token", "poller"))
+        return self._as_holder(held, set=idle, remove=("ring", "token", "poller"))
 
     def discard(self, held: Slot) -> None:
         """Delete the slot that we hold."""
@@ -159,7 +159,8 @@ class SlotTable:
 
     def delete_idle(self, slot: Slot) -> bool:
         """Delete a slot that nobody holds; one that names an execution only goes with its actor."""
-        return self._table.delete(Delete(_place(slot), exists() & _FREE)) is not None
+        same = Attr("worker_id").eq(slot.worker_id) & _FREE  # another worker may have its number by now
+        return self._table.delete(Delete(_place(slot), same)) is not None
 
     def drain(self, slot: Slot) -> bool:
         """Ask for its going, when what it has in hand is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | bool | bytes
 Item: TypeAlias = dict[str, Value]
 
+# So many items are asked for at once where there is a limit: it may be far larger than what there is.
+_PAGE = 1000
 # AWS: BatchGetItem takes at most 100 keys (API reference, BatchGetItem).
 _BATCH = 100
 
@@ -144,19 +147,22 @@ class Table:
         return found
 
     def query(self, pk: str, prefix: str = "", limit: int | None = None) -> Iterator[Item]:
-        """The items of a partition whose sort key begins so, in order of it."""
+        """The items of a partition whose sort key begins so, in order of it; with a limit, the first so many."""
         values = {":pk": {"S": pk}, **({":prefix": {"S": prefix}} if prefix else {})}
         request: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :prefix)" if prefix else ""),
             "ExpressionAttributeValues": values,
             "ConsistentRead": True,
-            **({"Limit": limit} if limit else {}),
         }
-        while True:
+        left = math.inf if limit is None else limit
+        while left > 0:
+            if limit is not None:
+                request["Limit"] = int(min(left, _PAGE))
             answer = self._client.query(**request)
             yield from map(_decode, answer["Items"])
-            if limit or "LastEvaluatedKey" not in answer:
+            left -= len(answer["Items"])
+            if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 

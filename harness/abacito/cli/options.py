@@ -26,7 +26,7 @@ _EMULATOR = (
     click.option(
         "--auth",
         type=click.Choice(["tokens", "jwt", "none"]),
-        help="Who tells the users: bearer tokens, signed assertions (as Abaco's own gateway sends), or nobody.  [tokens]",
+        help="Who tells the users: bearer tokens, signed assertions (as Abaco's gateway sends), or nobody.  [tokens]",
     ),
     click.option(
         "--jwt-public-key", metavar="KEY", help="Checks assertions: base64 of the DER form.  [a throw-away one]"

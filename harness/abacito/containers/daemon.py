@@ -59,6 +59,15 @@ def location() -> str:
     return os.environ.get("DOCKER_HOST") or DEFAULT_LOCATION
 
 
+def cgroup_driver(client: APIClient) -> str:
+    """How the daemon names control groups: ``cgroupfs`` or ``systemd``."""
+    try:
+        with asking(RunnerAway):
+            return str(client.info().get("CgroupDriver"))
+    except RunnerAway:
+        return "cgroupfs"
+
+
 @contextmanager
 def asking(refused: type[ContainerError], kinds: Mapping[int, type[ContainerError]] | None = None) -> Iterator[None]:
     """Calls of the daemon: what it refuses is raised as ``kinds`` by HTTP status, or as ``refused``.

@@ -20,6 +20,7 @@ from abacito.containers.docker_container import DockerContainer, remove
 from abacito.containers.images import Images
 from abacito.containers.labels import EMULATOR_LABEL, PAUSE_LABEL
 from abacito.containers.namespaces import Namespaces
+from abacito.containers.usage import Lanes, Meter
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class DockerRunner:
         self._labels = dict(labels)
         self._emulator = labels[EMULATOR_LABEL]
         self._namespaces = Namespaces(client, labels, EXTRA_HOSTS, shared_namespaces)
+        self._lanes = Lanes(daemon.cgroup_driver(client))
         self._held: dict[str, DockerContainer] = {}
 
     @property
@@ -87,9 +89,13 @@ class DockerRunner:
         with ExitStack() as leaving:
             channel = Channel(self._folder / secrets.token_hex(4), spec.binary, on_result)
             leaving.callback(channel.close)
-            id = self._create_in_namespace(spec, channel, leaving)
+            lane = self._lanes.borrow()
+            if lane is not None:
+                leaving.callback(self._lanes.give_back, lane)
+            meter = Meter(lane)
+            id = self._create_in_namespace(spec, channel, meter, leaving)
             leaving.callback(self._held.pop, id, None)
-            made = DockerContainer(self._client, id, spec.log_limit, channel.drain, leaving.pop_all())
+            made = DockerContainer(self._client, id, spec.log_limit, channel.drain, meter, leaving.pop_all())
         self._held[id] = made
         return made
 
@@ -124,26 +130,30 @@ class DockerRunner:
             self._remove_all(with_namespaces=True)
         except RunnerAway as error:
             log.warning("namespaces of emulator %s are left behind: %s", self._emulator, error)
+        self._lanes.close()
         self._client.close()
 
-    def _create_in_namespace(self, spec: ContainerSpec, channel: Channel, leaving: ExitStack) -> str:
+    def _create_in_namespace(self, spec: ContainerSpec, channel: Channel, meter: Meter, leaving: ExitStack) -> str:
         """In a namespace that is lent to it, if one is free; what fails there is tried again in its own."""
         namespace = self._namespaces.borrow()
         if namespace is None:
-            return self._create_of_image(spec, channel, None)
+            return self._create_of_image(spec, channel, meter, None)
         leaving.callback(self._namespaces.give_back, namespace)
+        meter.pid = self._namespaces.pid(namespace)
         try:
-            return self._create_of_image(spec, channel, namespace)
+            return self._create_of_image(spec, channel, meter, namespace)
         except (ImageUnavailable, CreationRefused):  # Docker says "no such container" as it says "no such image"
-            return self._create_of_image(spec, channel, None)
+            meter.pid = None
+            return self._create_of_image(spec, channel, meter, None)
 
-    def _create_of_image(self, spec: ContainerSpec, channel: Channel, namespace: str | None) -> str:
+    def _create_of_image(self, spec: ContainerSpec, channel: Channel, meter: Meter, namespace: str | None) -> str:
         try:
-            return self._create(spec, self._images.likely(spec.image), channel, namespace)
+            return self._create(spec, self._images.likely(spec.image), channel, meter, namespace)
         except ImageUnavailable:
-            return self._create(spec, self._images.resolve(spec.image), channel, namespace)
+            return self._create(spec, self._images.resolve(spec.image), channel, meter, namespace)
 
-    def _create(self, spec: ContainerSpec, image: str, channel: Channel, namespace: str | None) -> str:
+    def _create(self, spec: ContainerSpec, image: str, channel: Channel, meter: Meter, namespace: str | None) -> str:
+        meter.begin()
         # Of a container that joins, host name and extra hosts are those of the one that it joins.
         network = {"network_mode": f"container:{namespace}"} if namespace else {"extra_hosts": EXTRA_HOSTS}
         with daemon.asking(CreationRefused, {404: ImageUnavailable, 409: NameTaken}):
@@ -151,13 +161,14 @@ class DockerRunner:
                 image,
                 name=spec.name,
                 environment=[k if v is None else f"{k}={v}" for k, v in spec.environment.items()],
-                labels={**self._labels, **spec.labels, LOG_LIMIT_LABEL: str(spec.log_limit)},
+                labels={**self._labels, **spec.labels, LOG_LIMIT_LABEL: str(spec.log_limit), **meter.labels()},
                 user=spec.user,
                 host_config=self._client.create_host_config(
                     binds=_binds(spec, channel),
                     privileged=spec.privileged,
                     mem_limit=spec.mem_limit,
                     nano_cpus=spec.nano_cpus,
+                    cgroup_parent=meter.parent,
                     **network,
                 ),
             )
@@ -169,7 +180,8 @@ class DockerRunner:
         leaving = ExitStack()
         leaving.callback(self._held.pop, found["Id"], None)
         leaving.callback(_sweep, found["HostConfig"]["Binds"] or ())
-        adopted = DockerContainer(self._client, found["Id"], limit, _nothing_to_drain, leaving)
+        meter = Meter.of_found(labels, found["HostConfig"].get("CgroupParent") or "")
+        adopted = DockerContainer(self._client, found["Id"], limit, _nothing_to_drain, meter, leaving)
         if labels.get(EMULATOR_LABEL) != self._emulator:
             return adopted  # not ours to clear
         return self._held.setdefault(found["Id"], adopted)

@@ -17,6 +17,7 @@ from abacito.abaco.errors import ContainerGone, RunnerAway, StartRefused
 from abacito.abaco.ports import ContainerState
 from abacito.containers import daemon
 from abacito.containers.log import Log
+from abacito.containers.usage import Meter
 from abacito.containers.watch import Watch, read_log
 
 log = logging.getLogger(__name__)
@@ -29,17 +30,24 @@ _THREAD_END_S = 5.0
 class DockerContainer:
     """A container of the daemon, by its id; never by its name, which another may take over.
 
-    ``drain`` hands over the results in flight; ``leaving`` is closed once the container is removed. A watch is kept
-    from ``start`` on, or from the first ``wait`` on a container that was found.
+    ``drain`` hands over the results in flight, ``meter`` tells what it has used; ``leaving`` is closed once the
+    container is removed. A watch is kept from ``start`` on, or from the first ``wait`` on a container that was found.
     """
 
     def __init__(
-        self, client: APIClient, id: str, log_limit: int, drain: Callable[[], None], leaving: ExitStack
+        self,
+        client: APIClient,
+        id: str,
+        log_limit: int,
+        drain: Callable[[], None],
+        meter: Meter,
+        leaving: ExitStack,
     ) -> None:
         self._client = client
         self._id = id
         self._log_limit = log_limit
         self._drain = drain
+        self._meter = meter
         self._leaving = leaving
         self._lock = threading.Lock()
         self._watch: Watch | None = None
@@ -115,7 +123,7 @@ class DockerContainer:
     def _watched(self) -> Watch:
         with self._lock:
             if self._watch is None or self._watch.is_cut_off:
-                self._watch = Watch(self._client, self._id, self._log_limit, self._drain)
+                self._watch = Watch(self._client, self._id, self._log_limit, self._drain, self._meter)
             return self._watch
 
     def _stop(self, grace_s: int) -> None:

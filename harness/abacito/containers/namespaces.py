@@ -32,7 +32,7 @@ class Namespaces:
         self._client, self._labels, self._extra_hosts, self._limit = client, labels, extra_hosts, limit
         self._lock = threading.Lock()
         self._free: list[str] = []
-        self._made: set[str] = set()
+        self._made: dict[str, int] = {}
         self._makers: list[threading.Thread] = []
         self._is_closed = False
 
@@ -58,7 +58,11 @@ class Namespaces:
             if is_running and not self._is_closed:
                 self._free.append(id)
             else:
-                self._made.discard(id)
+                self._made.pop(id, None)
+
+    def pid(self, id: str) -> int | None:
+        """The process that holds a borrowed namespace, as this machine numbers it where the daemon is its own."""
+        return self._made.get(id)
 
     def close(self) -> None:
         """Make no more, and forget them; removing them is left to who removes everything by its label."""
@@ -71,16 +75,16 @@ class Namespaces:
 
     def _make(self) -> None:
         try:
-            id = self._started()
+            id, pid = self._started()
         except ContainerError as error:
             log.info("no shared namespace: %s; each execution makes its own", error)
             self._limit = 0
             return
         with self._lock:
-            self._made.add(id)
+            self._made[id] = pid
             self._free.append(id)
 
-    def _started(self) -> str:
+    def _started(self) -> tuple[str, int]:
         with daemon.asking(ContainerError):
             made = self._client.create_container(
                 self._image(),
@@ -88,7 +92,8 @@ class Namespaces:
                 host_config=self._client.create_host_config(extra_hosts=dict(self._extra_hosts)),
             )
             self._client.start(made["Id"])
-        return str(made["Id"])
+            pid = self._client.inspect_container(made["Id"])["State"]["Pid"]
+        return str(made["Id"]), int(pid)
 
     def _image(self) -> str:
         """An image of nothing but the waiting program, made at the first need. Raises ContainerError elsewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from abacito.abaco.container import FINAL_STATE_KEYS, ContainerEnd
 from abacito.abaco.errors import ContainerGone, RunnerAway
 from abacito.containers import daemon
 from abacito.containers.log import Log
+from abacito.containers.usage import Meter
 
 _FRAME_HEADER_BYTES = 8
 _NOT_READABLE = 501
@@ -30,11 +32,12 @@ class Watch:
     When the end is told, ``drain`` has been called, and the log is whole.
     """
 
-    def __init__(self, client: APIClient, id: str, log_limit: int, drain: Callable[[], None]) -> None:
+    def __init__(self, client: APIClient, id: str, log_limit: int, drain: Callable[[], None], meter: Meter) -> None:
         self._client = client
         self._id = id
         self._log_limit = log_limit
         self._drain = drain
+        self._meter = meter
         self._log = Log(log_limit)
         self._over = threading.Event()
         self._end: ContainerEnd | None = None
@@ -74,13 +77,14 @@ class Watch:
         read_log(self._client, self._id, self._log, follow=True)
         with daemon.asking(RunnerAway, daemon.GONE):
             self._client.wait(self._id, timeout=None)
+        cpu_ns, io_bytes = self._meter.cpu_ns(), self._meter.io_bytes()
         self._drain()
         self._complete_log()
         with daemon.asking(RunnerAway, daemon.GONE):
             state = self._client.inspect_container(self._id)["State"]
         if state["Status"] in ("removing", "dead"):
             raise ContainerGone(f"container {self._id} was removed while it ran")
-        return read_end(state)
+        return replace(read_end(state), cpu_ns=cpu_ns, io_bytes=io_bytes)
 
     def _complete_log(self) -> None:
         """Read it once more: only after the exit does Docker promise all of it, and that costs a millisecond."""
@@ -122,7 +126,7 @@ def _frames(stream: _Stream) -> Iterator[bytes]:
 
 
 def read_end(state: Mapping[str, Any]) -> ContainerEnd:
-    """Docker's ``State`` of an ended container as its end. cpu and io are not measured: 0."""
+    """Docker's ``State`` of an ended container as its end, without what it has used."""
     started_at, finished_at = read_time(state["StartedAt"]), read_time(state["FinishedAt"])
     kept = {key: state.get(key) for key in (*FINAL_STATE_KEYS, "Health") if key in state or key != "Health"}
     return ContainerEnd(

@@ -40,6 +40,7 @@ from abacito.abaco.ports import (
     Runner,
     WorkerSlots,
 )
+from abacito.abaco.retirement import Retirement
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
 from abacito.abaco.worker import HALT_ALL, Slot
@@ -89,6 +90,7 @@ class Workshop:
     tokens: Tokens
     configs: Configs
     events: Events
+    retirement: Retirement
     clock: Clock
     pace: Pace
     news: News
@@ -347,7 +349,7 @@ class Supervision:
         }
 
     def _keep_result(self, data: bytes) -> None:
-        self._workshop.executions.add_result(self._key, self._results, data)
+        self._workshop.executions.add_result(self._key, self._results, data, self._workshop.clock.now())
         self._results += 1
         self._workshop.news.tell()
 

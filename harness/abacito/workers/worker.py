@@ -66,13 +66,14 @@ class Visit:
             self._drop_idle_slots()
             return
         self._actor = self._with_image(actor)
+        if self._actor.is_ready and self._is_current(actor):
+            self._show_workers(self._actor)  # before the actor: who sees it READY finds its worker so
         if not self._workshop.actors.set_status(self._actor):
             self._actor = self._workshop.actors.get(self._key)
             return
         if not actor.is_ready or not self._actor.is_ready:
             self._workshop.events.actor_changed(self._actor)
         if self._actor.is_ready:
-            self._show_worker(self._actor)
             self._ring_for_all(self._actor)
         else:
             log.warning("actor %s is in ERROR: %s", actor.id, self._actor.status_message)
@@ -99,13 +100,20 @@ class Visit:
         if self._workshop.stopping.is_set():
             raise Stopping
 
-    def _show_worker(self, actor: Actor) -> None:
-        """Its worker record comes up: READY, with image and location."""
+    def _is_current(self, actor: Actor) -> bool:
+        """Whether no update has come in between; the update's own ring then shows its workers."""
+        now = self._workshop.actors.get(self._key)
+        return now is not None and now.revision == actor.revision
+
+    def _show_workers(self, actor: Actor) -> None:
+        """Its worker records come up: READY, with image and location."""
         for slot in self._workshop.slots.list(actor.key):
             if slot.is_up:
                 continue
             up = replace(slot, create_time=self._workshop.clock.now())
-            self._workshop.slots.set_up(ready_slot(up, actor, self._workshop.runner.location))
+            ready = ready_slot(up, actor, self._workshop.runner.location)
+            self._workshop.slots.set_up(ready)
+            self._workshop.retirement.note(actor, ready)
 
     def _ring_for_all(self, actor: Actor) -> None:
         """Rings sent while it was not READY were dropped: one for each message that could run at once now."""
@@ -187,7 +195,7 @@ class Visit:
         named = held.execution
         if named is not None and self._supervise(heart, named, fresh=False) is Ended.PARKED:
             return False
-        for _ in range(MESSAGES_PER_TURN):
+        for _ in range(0 if self._must_go(heart.held) else MESSAGES_PER_TURN):
             execution_id = self._next(heart)
             if execution_id is None:
                 break
@@ -238,14 +246,15 @@ class Visit:
     # Step 8: release, and only then look once more.
 
     def _release(self, held: Slot) -> None:
-        """A stateful actor keeps its idle worker; a stateless one's goes when it is idle and autoscaling is on."""
-        actor = self._actor
-        scales = self._workshop.tenant(self._key.tenant).autoscaling
-        keeps = actor is not None and not (actor.stateless and scales) and not self._must_go(held)
-        if keeps:
-            self._workshop.slots.release(held)
-        else:
+        """The worker stays, idle, until it is retired; without an actor, or when it was told to go, it goes now."""
+        if self._actor is None or self._must_go(held):
             self._workshop.slots.discard(held)
+            return
+        released = self._workshop.slots.release(held)
+        if self._must_go(released):  # that was asked since we looked last
+            self._workshop.slots.delete_idle(released)
+        else:
+            self._workshop.retirement.note(self._actor, released)
 
     def _must_go(self, held: Slot) -> bool:
         return held.drain or held.halt == HALT_ALL

@@ -1,0 +1,81 @@
+"""How an object of Abaco's is written down as JSON Schema: once, by snake names, for both cases and all nulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+from abacito.api import wire
+
+Schema = Mapping[str, Any]
+Case = Literal["camel", "snake"]
+
+NULL: Schema = {"type": "null"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrNull:
+    """A field that may have no value."""
+
+    schema: Schema
+
+
+class Nulls(Enum):
+    """What becomes of fields without a value (http-api §1.2)."""
+
+    BY_CASE = "null in snake, absent in camel"
+    KEPT = "null in both"
+    ABSENT = "absent in both"
+
+
+Fields = Mapping[str, Schema | OrNull]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An object with these fields and no others. ``is_raw``: its names are the same in camel."""
+
+    fields: Fields
+    nulls: Nulls = Nulls.BY_CASE
+    is_raw: bool = False
+
+    def schema(self, case: Case) -> Schema:
+        """As an instance of this case writes it."""
+        is_absent = self.nulls is Nulls.ABSENT or (self.nulls is Nulls.BY_CASE and case == "camel")
+        names = {field: field if self.is_raw else named(field, case) for field in self.fields}
+        return {
+            "type": "object",
+            "properties": {names[field]: _value(schema, is_absent) for field, schema in self.fields.items()},
+            "required": sorted(
+                names[field] for field, schema in self.fields.items() if not (is_absent and isinstance(schema, OrNull))
+            ),
+            "additionalProperties": False,
+        }
+
+
+def named(snake: str, case: Case) -> str:
+    """A field's name in this case."""
+    return wire.camel(snake) if case == "camel" else snake
+
+
+def ref(name: str) -> Schema:
+    """One of the document's schemas, by name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def list_of(item: Schema) -> Schema:
+    """Any number of these."""
+    return {"type": "array", "items": item}
+
+
+def either(*schemas: Schema) -> Schema:
+    """One of these or another."""
+    return {"anyOf": list(schemas)}
+
+
+def _value(schema: Schema | OrNull, is_absent: bool) -> Schema:
+    if not isinstance(schema, OrNull):
+        return schema
+    return schema.schema if is_absent else either(schema.schema, NULL)

@@ -1,0 +1,236 @@
+"""What an execution finds and leaves, whatever else goes on: environment, results, order, synchronous posts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abacito.abaco.time import real_monotonic
+from tests.api.conftest import Api
+from tests.api.test_updates import put, until
+
+
+class Gate:
+    """An actor that tells when it runs, and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.running, self.open = threading.Semaphore(0), threading.Event()
+
+    def __call__(self, context: Any) -> None:
+        self.running.release()
+        self.open.wait(20)
+        print("ran", context.message)
+
+    def await_running(self) -> None:
+        assert self.running.acquire(timeout=20)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    found = Gate()
+    yield found
+    found.open.set()
+
+
+def variables(context: Any) -> None:
+    for name in ("_abaco_actor_revision", "key", "x-nonce"):
+        print(context.environment.get(name))
+
+
+def messages(api: Api, actor: str) -> int:
+    return int(api.result("GET", f"/actors/{actor}/messages")["messages"])
+
+
+def status(api: Api, actor: str, execution: str) -> str:
+    return str(api.result("GET", f"/actors/{actor}/executions/{execution}")["status"])
+
+
+def test_an_actors_revision_is_told_as_it_was_when_the_message_came(api: Api) -> None:
+    """spec: execution #23"""
+    actor = api.actor(variables)
+    first = api.run(actor).logs
+    put(api, actor, force=True)
+    until(lambda: api.result("GET", f"/actors/{actor}")["status"] == "READY")
+
+    assert (first.split()[0], api.run(actor).logs.split()[0]) == ("1", "2")
+
+
+def test_an_update_changes_the_next_environment_and_not_the_revision(api: Api) -> None:
+    """spec: execution #30"""
+    actor = api.actor(variables, default_environment={"key": "old"})
+    put(api, actor, default_environment={"key": "new"})
+
+    assert api.run(actor).logs.split()[:2] == ["1", "new"]
+
+
+def test_the_nonce_of_a_post_is_in_the_environment(api: Api) -> None:
+    """spec: execution #25, #24"""
+    actor = api.actor(variables, user="jdoe")
+    nonce = api.result("POST", f"/actors/{actor}/nonces", user="jdoe")["id"]
+
+    path = f"/actors/{actor}/messages?x-nonce={nonce}&_abaco_synchronous=true"
+    log = api.send("POST", path, user=None, data={"message": "m"}).text
+
+    assert log.split()[2] == nonce
+
+
+def test_a_result_can_be_had_while_it_runs(api: Api, gate: Gate) -> None:
+    """spec: execution #38"""
+
+    def sends(context: Any) -> None:
+        context.send_result(b"early")
+        gate(context)
+
+    actor = api.actor(sends)
+    execution = api.handle(actor).send("m")
+    gate.await_running()
+    path = f"/actors/{actor}/executions/{execution.id}"
+    found: list[bytes] = []
+
+    def has_come() -> bool:
+        found.append(api.send("GET", f"{path}/results").content)
+        return found[-1] != b""
+
+    until(has_come)
+
+    assert found[-1] == b"early"
+    assert status(api, actor, execution.id) == "RUNNING"
+
+
+def test_a_log_lives_so_long_from_the_end_and_the_execution_stays(api: Api) -> None:
+    """spec: execution #73"""
+    actor = api.actor(log_ex=60)
+    execution = api.run(actor)
+    log = f"/actors/{actor}/executions/{execution.id}/logs"
+    before = execution.details
+
+    api.travel(timedelta(seconds=55))
+    there = api.result("GET", log)["logs"]
+    api.travel(timedelta(seconds=6))
+
+    assert (there != "", api.result("GET", log)["logs"]) == (True, "")
+    assert execution.details == before
+
+
+def test_an_update_of_the_life_leaves_logs_that_are_there(api: Api) -> None:
+    """spec: execution #75"""
+    actor = api.actor(log_ex=60)
+    early = api.run(actor)
+    put(api, actor, log_ex=1000)
+    late = api.run(actor)
+
+    api.travel(timedelta(seconds=70))
+
+    logs = [api.result("GET", f"/actors/{actor}/executions/{each.id}/logs")["logs"] for each in (early, late)]
+    assert [log != "" for log in logs] == [False, True]
+
+
+def test_a_stateful_actor_with_two_workers_runs_one_at_a_time_in_order(api: Api) -> None:
+    """spec: execution #78, #77"""
+    order: list[str] = []
+    inside = threading.Semaphore(1)
+    clashes: list[str] = []
+
+    def alone(context: Any) -> None:
+        if not inside.acquire(blocking=False):
+            clashes.append(context.message)
+            return
+        order.append(context.message)
+        inside.release()
+
+    actor = api.actor(alone, stateless=False)
+    api.result("POST", f"/actors/{actor}/workers", json={"num": 2})
+
+    executions = [api.handle(actor).send(str(number)) for number in range(12)]
+    for execution in executions:
+        execution.wait()
+
+    assert order == [str(number) for number in range(12)]
+    assert clashes == []
+
+
+def test_waiting_messages_are_counted_and_dropped_and_the_running_one_finishes(api: Api, gate: Gate) -> None:
+    """spec: execution #81"""
+    actor = api.actor(gate, stateless=False)
+    running = api.handle(actor).send("first")
+    gate.await_running()
+    for _ in range(3):
+        api.handle(actor).send("waits")
+
+    assert messages(api, actor) == 3
+    api.result("DELETE", f"/actors/{actor}/messages")
+    assert messages(api, actor) == 0
+    gate.open.set()
+    assert running.wait().logs == "ran first\n"
+
+
+def test_an_idle_stateful_actor_shows_a_worker_that_is_up(api: Api) -> None:
+    """spec: execution #82"""
+    actor = api.actor(stateless=False)
+    api.run(actor)
+    until(lambda: [each["status"] for each in api.result("GET", f"/actors/{actor}/workers")] == ["READY"])
+
+    worker = api.result("GET", f"/actors/{actor}/workers")[0]
+
+    assert all(worker[api.name(name)] for name in ("cid", "location", "image", "ch_name", "tenant"))
+    assert len(worker["cid"]) == 64
+
+
+def test_a_synchronous_post_is_answered_by_the_first_result_before_the_end(api: Api, gate: Gate) -> None:
+    """spec: execution #115"""
+
+    def sends(context: Any) -> None:
+        context.send_result(b"one")
+        context.send_result(b"two")
+        gate(context)
+
+    actor = api.actor(sends)
+
+    response = api.send("POST", f"/actors/{actor}/messages?_abaco_synchronous=true", data={"message": "m"})
+
+    assert (response.status_code, response.content) == (200, b"one")
+    assert response.headers["Content-Type"] == "application/octet-stream"
+    execution = api.result("GET", f"/actors/{actor}/executions")["executions"][0]["id"]
+    assert status(api, actor, execution) == "RUNNING"
+    until(lambda: api.send("GET", f"/actors/{actor}/executions/{execution}/results").content == b"two")
+
+
+def test_a_synchronous_post_waits_behind_others_and_is_answered(api: Api, gate: Gate) -> None:
+    """spec: execution #116"""
+    actor = api.actor(gate, stateless=False)
+    for number in range(4):
+        api.handle(actor).send(str(number))
+    answers: list[str] = []
+    path = f"/actors/{actor}/messages?_abaco_synchronous=true"
+    asking = threading.Thread(target=lambda: answers.append(api.send("POST", path, data={"message": "last"}).text))
+    asking.start()
+    until(lambda: messages(api, actor) == 4)
+    assert answers == []
+
+    gate.open.set()
+    asking.join(20)
+
+    assert answers == ["ran last\n"]
+
+
+def test_a_synchronous_post_whose_execution_ends_in_error_is_answered(api: Api, tmp_path: Path) -> None:
+    """spec: execution #117"""
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("FROM busybox\nCMD echo hello\n")
+    actor = api.result("POST", "/actors", json={"image": f"dir:{tmp_path}"})["id"]
+    api.handle(actor).wait()
+    dockerfile.unlink()  # the image is gone when it is to run
+    began = real_monotonic()
+
+    response = api.send("POST", f"/actors/{actor}/messages?_abaco_synchronous=true", data={"message": "m"})
+
+    assert (response.status_code, response.text) == (200, "")
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    execution = api.result("GET", f"/actors/{actor}/executions")["executions"][0]["id"]
+    assert status(api, actor, execution) == "ERROR"
+    assert real_monotonic() - began < 20
