@@ -6,22 +6,22 @@ even for a container that lives 20 ms.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
-import tempfile
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 log = logging.getLogger(__name__)
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _INTERFACE = "eth0"
 _NS_PER_US = 1_000
+_MOST_LANES = 1000
 _LABEL = "abacito.usage-before"
 
 
@@ -104,7 +104,7 @@ class Lanes:
         self._form = "/abacito-{}" if driver == "cgroupfs" else "abacito{}.slice"
         self._lock = threading.Lock()
         self._free: list[Lane] = []
-        self._claims: dict[Lane, IO[bytes]] = {}
+        self._claims: dict[Lane, socket.socket] = {}
 
     def borrow(self) -> Lane | None:
         """A lane with nobody in it, ours until it is given back; None when no place can be claimed."""
@@ -142,18 +142,15 @@ def received_bytes(pid: int) -> int | None:
     return None
 
 
-def _unclaimed() -> Iterator[tuple[int, IO[bytes]]]:
-    """Numbers that no process of this user has a lock on, each with the lock, which ends with this process."""
-    folder = Path(tempfile.gettempdir()) / f"abacito-lanes-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for number in range(1000):
-            claim = (folder / str(number)).open("wb")
-            try:
-                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                claim.close()
-                continue
-            yield number, claim
-    except OSError as error:
-        log.info("no CPU time is measured: %s", error)
+def _unclaimed() -> Iterator[tuple[int, socket.socket]]:
+    """Numbers that no process of this user has claimed, each with its claim: a name among Linux's abstract sockets,
+    which leaves no file and ends with the process."""
+    for number in range(_MOST_LANES):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0abacito-lane-{os.getuid()}-{number}")
+        except OSError:
+            claim.close()
+            continue
+        yield number, claim
+    log.info("no CPU time is measured: no lane can be claimed")
