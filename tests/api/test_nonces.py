@@ -792,3 +792,14 @@ def test_nonces_of_a_deleted_alias_are_gone_and_a_new_one_of_its_name_has_none(a
         assert api.refusal("GET", at("aliases/nick", nonce), user=None) == NO_SUCH_NONCE
     assert api.result("GET", "/actors/aliases/nick/nonces", user="jdoe") == []
     assert api.result("GET", at(actor, of_actor), user=None)["id"] == actor
+
+
+def test_one_nonce_of_an_alias_is_read_and_removed(api: Api) -> None:
+    """spec: http-api-more #23, #30"""
+    api.result("POST", "/actors/aliases", json={"alias": "nick", api.name("actor_id"): api.actor()})
+    nonce = api.result("POST", "/actors/aliases/nick/nonces", json={})["id"]
+
+    assert api.result("GET", f"/actors/aliases/nick/nonces/{nonce}")["id"] == nonce
+    api.result("DELETE", f"/actors/aliases/nick/nonces/{nonce}")
+    assert api.refusal("GET", f"/actors/aliases/nick/nonces/{nonce}") == "Nonce not found."
+    assert api.refusal("DELETE", f"/actors/aliases/nick/nonces/{nonce}") == "Nonce not found."
