@@ -228,6 +228,13 @@ def test_json_of_the_wrong_kind_says_that_it_cannot_be_processed(api: Api, body:
     assert message == "Invalid actor description: Unable to process the JSON description."
 
 
+def test_who_registers_an_actor_may_do_everything_with_it(api: Api) -> None:
+    """spec: http-api #44"""
+    actor = api.actor(user="jdoe")
+
+    assert api.result("GET", f"/actors/{actor}/permissions", user="jdoe") == {"jdoe": "UPDATE"}
+
+
 def test_a_list_shows_what_its_reader_may_read_oldest_first(api: Api) -> None:
     """spec: http-api #47"""
     mine = [api.actor(user="jdoe"), api.actor(user="jdoe")]

@@ -274,3 +274,15 @@ def test_utilization_is_for_everybody_with_a_role(api: Api) -> None:
     assert api.refusal("GET", "/actors/utilization", user="nobody") == "Not authorized -- missing required role."
     refusal = api.refusal("GET", f"/actors/utilization?x-nonce={nonce}", 404, user=None)
     assert refusal == "Actor with identifier 'utilization' not found"
+
+
+def test_the_instance_is_told_in_prometheuss_words(api: Api) -> None:
+    actor = api.actor(stateless=False)
+    api.run(actor)
+
+    response = api.send("GET", "/_abacito/metrics", user=None)
+
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = response.text.splitlines()
+    assert {"abaco_actors 1", "abaco_executions 1", "abaco_messages_waiting 0"} <= set(lines)
+    assert next(line for line in lines if line.startswith("abaco_workers")) == 'abaco_workers{status="ready"} 1'

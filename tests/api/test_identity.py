@@ -254,6 +254,7 @@ def tenants() -> Iterator[Emulator]:
             "default_token": False,
             "api_server": "https://api.sd2e.org",
         },
+        "LECTURE": {"stateless_default": False, "max_content_length": 1000},
         "DEV-DEVELOP": {"global_mounts": "/data1:/_abaco_data1:ro", "queues": ["default", "fast"]},
     }
     with _emulator("snake", auth="jwt", tenants=own) as emulator:
@@ -330,3 +331,27 @@ def test_a_log_lives_as_long_as_its_tenant_says(
     after = ask(tenants, "GET", log, headers)["logs"]
 
     assert (actor["log_ex"], before, after) == (log_ex, "said\n", "")
+
+
+def test_the_lectures_default_is_a_setting(tenants: Emulator) -> None:
+    text = signed(tenants)[HEADER]
+
+    lecture = ask(tenants, "POST", "/actors", {"X-Jwt-Assertion-LECTURE": text}, json={"image": "x"})
+    other = ask(tenants, "POST", "/actors", {"X-Jwt-Assertion-OTHER": text}, json={"image": "x"})
+
+    assert (lecture["stateless"], other["stateless"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"json": {"message": "x" * 2000}}, {"data": {"message": "x" * 2000}}, {"data": iter([b"[" * 600, b"]" * 600])}],
+    ids=["json", "form", "chunked"],
+)
+def test_a_body_over_the_limit_is_refused_whatever_its_kind(tenants: Emulator, content: dict[str, Any]) -> None:
+    headers = {"X-Jwt-Assertion-LECTURE": signed(tenants)[HEADER]}
+    actor = ask(tenants, "POST", "/actors", headers, json={"image": "x"})["id"]
+
+    refused = ask(tenants, "POST", f"/actors/{actor}/messages", headers, **content)
+
+    assert refused == (400, "Message exceeds max content length of: 1000")
+    assert ask(tenants, "GET", f"/actors/{actor}/executions", headers)["executions"] == []

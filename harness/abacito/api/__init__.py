@@ -21,9 +21,10 @@ from abacito.api import (
     state,
     workers,
 )
-from abacito.api.caller import identify
-from abacito.api.control import description, health, wait
+from abacito.api.caller import body_limit, identify
+from abacito.api.control import description, health, metrics, wait
 from abacito.api.identity import Identity
+from abacito.api.parameters import limit_body
 from abacito.api.paths import NormalizedPaths
 
 _ABACO = (
@@ -67,7 +68,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (*_ABACO, description.bp, health.bp, wait.bp):
+    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, wait.bp):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)
@@ -79,6 +80,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
 def _gateway() -> None:
     if request.path == "/actors" or request.path.startswith("/actors/"):
         identify()
+        limit_body(body_limit())
 
 
 def _allow_origin(response: Response) -> Response:

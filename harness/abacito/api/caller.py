@@ -39,6 +39,12 @@ def tenant() -> Tenant:
     return abaco().tenant(cast(Caller, g.caller).tenant)
 
 
+def body_limit() -> int:
+    """How long a body may be, in bytes: the caller's tenant says it; where nobody is known yet, any tenant's."""
+    name = cast(Caller, g.caller).tenant if "caller" in g else ""
+    return abaco().tenant(name).max_content_length
+
+
 def caller(nonce_refusal: Refusal | None = None) -> Caller:
     """Who asks, with a role that Abaco knows, at a path that names no actor.
 

@@ -14,7 +14,7 @@ from abacito.abaco.message import Message, as_text
 from abacito.abaco.permission import Level
 from abacito.api import wire
 from abacito.api.caller import abaco, actor, caller, tenant
-from abacito.api.parameters import NOT_JSON, json_body, load_json
+from abacito.api.parameters import NOT_JSON, json_body, load_json, too_long
 
 bp = Blueprint("messages", __name__, url_prefix="/actors/<identifier>/messages")
 
@@ -128,7 +128,7 @@ def _binary() -> bytes:
     if not length.isdigit():
         raise Malformed("Content Length must be an integer.")
     if int(length) > limit:
-        raise Malformed(f"Message exceeds max content length of: {limit}")
+        raise too_long(limit)
     return request.get_data()
 
 

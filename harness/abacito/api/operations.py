@@ -154,6 +154,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "health.health": Operation(
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),
+    "metrics.metrics": Operation(plain={200: {"text/plain": TEXT}}, refuses=(), is_public=True),
     "wait.wait": Operation(
         ref("Execution"),
         succeeds=(200, 408),

@@ -83,6 +83,23 @@ def read(table: Sequence[Parameter], prefix: str, malformed_tail: str = "") -> d
 _DEEPEST = 400
 
 
+def limit_body(limit: int) -> None:
+    """Have a body of more bytes refused before it is read, or as soon as so much of it has come.
+
+    Raises Malformed for a chunked one; of all others the framework raises RequestEntityTooLarge at the first look.
+    """
+    request.max_content_length = limit
+    if "Transfer-Encoding" in request.headers:  # of these the framework takes as much as is allowed, and no more
+        request.max_content_length = limit + 1
+        if len(request.get_data()) > limit:
+            raise too_long(limit)
+
+
+def too_long(limit: int) -> Malformed:
+    """What is said of a body that is too long, in the words that Abaco has for binary ones."""
+    return Malformed(f"Message exceeds max content length of: {limit}")
+
+
 class _NotJson:
     """A body under a JSON content type that is no JSON."""
 

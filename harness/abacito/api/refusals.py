@@ -21,6 +21,7 @@ from abacito.abaco.errors import (
     WrongMethod,
 )
 from abacito.api import wire
+from abacito.api.parameters import too_long
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def refuse_http(error: HTTPException) -> Response:
         case NotFound():
             response = wire.error(NOT_ABACO, version="unknown")
         case RequestEntityTooLarge():
-            response = wire.error("The request's body is too large.")
+            return refuse(too_long(request.max_content_length or 0))
         case _:
             response = wire.error(error.description or error.name)
     response.status_code = error.code or 500
