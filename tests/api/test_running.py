@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from abacito.abaco.time import real_monotonic
+from abacito.emulator import Emulator
+from abacito.settings import Settings
 from tests.api.conftest import Api
 from tests.api.test_updates import put, until
 
@@ -234,3 +236,31 @@ def test_a_synchronous_post_whose_execution_ends_in_error_is_answered(api: Api, 
     execution = api.result("GET", f"/actors/{actor}/executions")["executions"][0]["id"]
     assert status(api, actor, execution) == "ERROR"
     assert real_monotonic() - began < 20
+
+
+def test_what_is_written_early_can_be_read_within_seconds(api: Api, gate: Gate) -> None:
+    """spec: execution #69"""
+
+    def speaks(context: Any) -> None:
+        print("early", flush=True)
+        gate(context)
+
+    actor = api.actor(speaks)
+    execution = api.handle(actor).send("m")
+    gate.await_running()
+
+    until(lambda: execution.logs == "early\n", within_s=3)
+
+    assert status(api, actor, execution.id) == "RUNNING"
+    gate.open.set()
+    assert execution.wait().logs == "early\nran m\n"
+
+
+def test_what_runs_too_long_is_stopped_and_complete() -> None:
+    """spec: execution #97"""
+    with Emulator(Settings.read(port=0, runner="process", max_run_time=1)) as emulator:
+        execution = emulator.client().register("sleeps").send("30").wait()
+
+        assert (execution.status, execution.exit_code) == ("COMPLETE", 143)
+        assert execution.details["runtime"] < 10
+        assert execution.logs.endswith("asked to stop\n")

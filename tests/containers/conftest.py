@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from abacito.containers.daemon import connect
 from abacito.containers.docker import DockerRunner
 from abacito.containers.images import REPOSITORY, Images
 from abacito.containers.labels import EMULATOR_LABEL
+from tests.containers.relay import Relay
 
 
 @pytest.fixture
@@ -72,3 +74,15 @@ def an_actor(client: APIClient, tmp_path: Path) -> Iterator[Callable[..., str]]:
     for name in names:
         for image in client.images(f"{REPOSITORY}/{name}", quiet=True):
             client.remove_image(image, force=True)
+
+
+@pytest.fixture
+def relay(docker_daemon: None, short_folder: Path) -> Iterator[Relay]:
+    with Relay(short_folder / "d.sock") as relay:
+        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield relay
+        relay.mend()
+        relay.shutdown()
+        thread.join()
+    (short_folder / "d.sock").unlink()

@@ -3,12 +3,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import socket
 import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from abacito.containers.daemon import DEFAULT_LOCATION, connect
 from abacito.containers.docker import DockerRunner
 from abacito.containers.labels import EMULATOR_LABEL
 from abacito.containers.watch import read_end, read_time
+from tests.containers.relay import Relay
 
 ENDS_WITHIN_S = 30
 
@@ -480,67 +479,8 @@ def test_clearing_removes_this_emulators_containers_only(
         gone.wait(ENDS_WITHIN_S)
 
 
-class _Relay(socketserver.ThreadingUnixStreamServer):
-    """Stands between a client and the daemon, and can be cut."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, path: Path) -> None:
-        self.is_cut = False
-        self.connections: list[socket.socket] = []
-        super().__init__(str(path), _RelayedConnection)
-
-    def cut(self) -> None:
-        self.is_cut = True
-        for connection in self.connections:
-            _shut(connection)
-
-    def mend(self) -> None:
-        self.is_cut = False
-
-
-class _RelayedConnection(socketserver.BaseRequestHandler):
-    server: _Relay
-
-    def handle(self) -> None:
-        if self.server.is_cut:
-            return
-        with socket.socket(socket.AF_UNIX) as daemon:
-            daemon.connect("/var/run/docker.sock")
-            self.server.connections += [self.request, daemon]
-            back = threading.Thread(target=_copy, args=(daemon, self.request))
-            back.start()
-            _copy(self.request, daemon)
-            back.join()
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):  # cut
-        while data := source.recv(65_536):
-            target.sendall(data)
-    _shut(target)
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may have ended already
-        connection.shutdown(socket.SHUT_RDWR)
-
-
 @pytest.fixture
-def relay(docker_daemon: None, short_folder: Path) -> Iterator[_Relay]:
-    with _Relay(short_folder / "d.sock") as relay:
-        thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield relay
-        relay.mend()
-        relay.shutdown()
-        thread.join()
-    (short_folder / "d.sock").unlink()
-
-
-@pytest.fixture
-def relayed(relay: _Relay, new_runner: Callable[..., DockerRunner], short_folder: Path) -> Iterator[DockerRunner]:
+def relayed(relay: Relay, new_runner: Callable[..., DockerRunner], short_folder: Path) -> Iterator[DockerRunner]:
     """A runner whose daemon can go away."""
     runner = new_runner(client=APIClient(f"unix://{short_folder}/d.sock", version="auto"))
     yield runner
@@ -549,7 +489,7 @@ def relayed(relay: _Relay, new_runner: Callable[..., DockerRunner], short_folder
 
 
 @pytest.mark.docker
-def test_a_wait_outlives_a_daemon_that_goes_away_and_comes_back(relayed: DockerRunner, relay: _Relay) -> None:
+def test_a_wait_outlives_a_daemon_that_goes_away_and_comes_back(relayed: DockerRunner, relay: Relay) -> None:
     container = started(relayed, "sleeps", environment={"MSG": "1"})
     until(lambda: container.log() == "sleeping 1 s\n")
 
@@ -565,7 +505,7 @@ def test_a_wait_outlives_a_daemon_that_goes_away_and_comes_back(relayed: DockerR
 
 @pytest.mark.docker
 def test_nothing_is_created_or_found_while_the_daemon_is_away(
-    relayed: DockerRunner, relay: _Relay, short_folder: Path
+    relayed: DockerRunner, relay: Relay, short_folder: Path
 ) -> None:
     relay.cut()
 
