@@ -190,6 +190,12 @@ class Execution(_Resource):
             raise WaitedInVain(self._told(seen["status"], within_s))
         return self
 
+    def replay(self) -> Execution:
+        """A new execution of the same message, with the environment that this one had. Raises Refused."""
+        query = {"actor": self.actor.id, "execution": self.id}
+        result = self._abaco.request("POST", "/_abacito/replay", params=query)
+        return Execution(self._abaco, self.actor, result["id"])
+
     def watch(self, within_s: float) -> Iterator[dict[str, Any]]:
         """Its fields, again and again a little later, the last time when it has ended or the time is up."""
         deadline = real_monotonic() + within_s

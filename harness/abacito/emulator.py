@@ -346,6 +346,7 @@ class Emulator:
             version_tag=settings.version_tag,
             accept_nonce=settings.accept_nonce,
             search_error_status=settings.search_error_status,
+            sync_timeout_s=settings.sync_timeout,
         )
         return create_app(abaco, self._identity(), instance)
 

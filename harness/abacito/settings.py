@@ -90,6 +90,7 @@ class Settings(BaseSettings, TenantSettings):
     jwt_public_key: str | None = None
     accept_nonce: bool = True
     search_error_status: Literal[400, 500] = 500
+    sync_timeout: Annotated[float | None, Field(gt=0)] = None
 
     # Abaco's.
     tenant: str = DEFAULT_TENANT

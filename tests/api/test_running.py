@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from abacito.abaco.time import real_monotonic
+from abacito.client import Execution
 from abacito.emulator import Emulator
 from abacito.settings import Settings
 from tests.api.conftest import Api
@@ -264,3 +265,34 @@ def test_what_runs_too_long_is_stopped_and_complete() -> None:
         assert (execution.status, execution.exit_code) == ("COMPLETE", 143)
         assert execution.details["runtime"] < 10
         assert execution.logs.endswith("asked to stop\n")
+
+
+@pytest.mark.parametrize("case", ["camel", "snake"])
+def test_a_synchronous_post_may_be_given_a_limit_and_the_execution_goes_on(case: str, gate: Gate) -> None:
+    with Emulator(Settings.read(port=0, runner="process", sync_timeout=0.3, case=case)) as emulator:
+        client = emulator.client()
+        actor = client.register(gate)
+
+        response = client.send("POST", f"{actor.path}/messages?_abaco_synchronous=true", data={"message": "m"})
+        gate.open.set()
+
+        assert response.status_code == 502
+        assert response.json() == {
+            "message": "Timeout error waiting on Abaco service response. The server may be busy or overloaded.",
+            "result": None,
+            "status": "error",
+            "version": "unknown",
+        }
+        listed = client.request("GET", f"{actor.path}/executions")["executions"]
+        assert Execution(client, actor, listed[0]["id"]).wait().logs == "ran m\n"
+
+
+def test_an_actor_of_another_queue_runs_and_one_queue_does_not_hold_up_the_other(api: Api, gate: Gate) -> None:
+    special = api.actor(gate, queue="special", stateless=False)
+    ordinary = api.actor()
+    running = api.handle(special).send("m")
+    gate.await_running()
+
+    assert api.run(ordinary).status == "COMPLETE"
+    gate.open.set()
+    assert running.wait().logs == "ran m\n"

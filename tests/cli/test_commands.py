@@ -213,6 +213,22 @@ def test_serve_answers_the_lectures_first_command(served: tuple[subprocess.Popen
     assert set(facts) >= {"url", "pid", "runner", "tenant", "username", "password", "token"}
 
 
+def test_replay_runs_an_execution_again_and_exits_with_its_code(
+    served: tuple[subprocess.Popen[str], dict[str, str]],
+) -> None:
+    _, facts = served
+    abaco = Abaco(facts["url"], facts["token"])
+    first = abaco.register("fails").wait(within_s=60).send("7").wait()
+
+    command = [*ABACITO, "replay", first.id, "--target", facts["url"], "--token", facts["token"]]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 7, done.stderr
+    assert done.stdout == first.logs
+    assert len(abaco.request("GET", f"{first.actor.path}/executions")["executions"]) == 2
+    abaco.close()
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize("served", ["docker"], indirect=True)
 def test_what_a_killed_server_leaves_is_removed_by_the_next(

@@ -8,6 +8,7 @@ AbacoError
 │   ├── Unknown              an id, word or path that stands for nothing, where Abaco says 404
 │   ├── Absent               the same, where Abaco says 400
 │   ├── WrongMethod          a path that exists, with a method that does not
+│   ├── TookTooLong          an answer that did not come in time; the work itself goes on
 │   └── Unrecognized         what Abaco answers with 500, because nobody caught it there
 ├── Unavailable              a part of the machine that is missing: no Docker, a taken port …
 ├── Misconfigured            settings, options, files of the user that cannot be used
@@ -70,6 +71,10 @@ class Unrecognized(Refusal):
     def __init__(self, class_name: str, text: str) -> None:
         super().__init__(f"Unrecognized exception type: <class '{class_name}'>. Exception: {text}")
         self.class_name = class_name
+
+
+class TookTooLong(Refusal):
+    """An answer did not come in time; the work itself goes on."""
 
 
 class Unavailable(AbacoError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.caller import Caller
-from abacito.abaco.execution import Execution
+from abacito.abaco.execution import Execution, ExecutionKey
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, WorkerSlots
 from abacito.abaco.search import Page, Query, Record, SearchType
 from abacito.abaco.worker import Slot
@@ -30,6 +30,13 @@ class Finding:
             return Page(total, query.skip, query.limit, [actor_record(actor) for actor in page])
         _, actors = self._actors.page_named(caller.tenant, caller.username, 0, _ALL)
         return query.page(record for actor in actors for record in self._records(kind, actor))
+
+    def actor_of(self, tenant: str, execution_id: str) -> ActorKey | None:
+        """The actor whose execution this is; every actor that ever was is asked."""
+        for each in self._actors.enrolled(tenant):
+            if self._executions.get(ExecutionKey(each.key, execution_id)) is not None:
+                return each.key
+        return None
 
     def search_in(self, caller: Caller, kind: SearchType, query: Query, key: ActorKey) -> Page:
         """The same within one actor; a page of its executions costs a page, however many there are."""

@@ -18,23 +18,28 @@ class Message:
 
     ``text`` becomes MSG (None: no MSG at all), or ``binary`` becomes the pipe. ``content_type`` is what the actor
     reads in ``_abaco_Content_Type``. ``variables`` are the query parameters, then what the API sets over them.
+
+    ``pinned`` is there when an execution is run again: what the first one had of its actor, which counts over what
+    the actor has now.
     """
 
     text: str | None
     content_type: str
     binary: bytes | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    pinned: Mapping[str, str | None] | None = None
 
     def to_document(self) -> str:
         """As JSON, binary data as base64."""
         binary = None if self.binary is None else base64.b64encode(self.binary).decode()
-        return json.dumps([self.text, self.content_type, binary, dict(self.variables)], separators=(",", ":"))
+        parts = [self.text, self.content_type, binary, dict(self.variables), self.pinned]
+        return json.dumps(parts, separators=(",", ":"))
 
     @classmethod
     def from_document(cls, document: str) -> Self:
         """The message whose ``to_document`` this was."""
-        text, content_type, binary, variables = json.loads(document)
-        return cls(text, content_type, None if binary is None else base64.b64decode(binary), variables)
+        text, content_type, binary, variables, pinned = json.loads(document)
+        return cls(text, content_type, None if binary is None else base64.b64decode(binary), variables, pinned)
 
 
 def as_text(value: Any) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor
-from abacito.abaco.errors import AbacoError
+from abacito.abaco.errors import AbacoError, Malformed
 from abacito.abaco.execution import Execution, ExecutionKey
 from abacito.abaco.message import Message
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Ring, Rings, WorkerSlots
@@ -47,6 +48,17 @@ class Messaging:
         log.info("execution %s of actor %s submitted by %s", execution.id, actor.id, executor)
         return execution
 
+    def replay(self, actor: Actor, execution: Execution, executor: str) -> Execution:
+        """Run an execution's message again, with the variables that it had of its actor; ids and token are new.
+
+        Raises Malformed for one that has not run, or whose variables were too long to be kept.
+        """
+        message = self._executions.message(execution.key)
+        had = self._executions.had(execution.key)
+        if message is None or had is None:
+            raise Malformed(f"Execution {execution.id} cannot be run again: what it had of its actor is not known.")
+        return self.post(actor, executor, replace(message, pinned=had))
+
     def outcome_of(self, execution: Execution) -> bytes | str | None:
         """What a synchronous post answers, if it can answer now: the first result, which is thereby gone, else the log.
 
@@ -77,7 +89,7 @@ class Messaging:
         while True:
             key = ExecutionKey(actor.key, execution_id or ids.new_id())
             variables = {**message.variables, "_abaco_execution_id": key.id}
-            own = Message(message.text, message.content_type, message.binary, variables)
+            own = replace(message, variables=variables)
             execution = Execution(key, executor, actor.api_server, self._clock.now())
             if self._executions.add(execution, own) or execution_id is not None:
                 return execution

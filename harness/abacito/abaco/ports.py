@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -111,8 +111,11 @@ class ExecutionRecords(Protocol):
     def count(self, actor: ActorKey) -> int:
         """How many there have ever been."""
 
-    def set_running(self, key: ExecutionKey) -> None:
-        """RUNNING, if it was SUBMITTED or waits for a repair."""
+    def set_running(self, key: ExecutionKey, had: Mapping[str, str | None] | None = None) -> None:
+        """RUNNING, if it was SUBMITTED or waits for a repair; ``had``: the variables that it has of its actor."""
+
+    def had(self, key: ExecutionKey) -> Mapping[str, str | None] | None:
+        """The variables that it had of its actor; None when it has not run, or they were too long to be kept."""
 
     def publish_log(self, key: ExecutionKey, text: str, expires: datetime | None) -> None:
         """Show this much of the log while it runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from flask import Flask, Response, request
@@ -22,7 +23,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import description, health, metrics, wait
+from abacito.api.control import description, health, metrics, replay, wait
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
 from abacito.api.paths import NormalizedPaths
@@ -47,12 +48,14 @@ class Instance:
     """What is configured for an instance as a whole, not for one of its tenants.
 
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
+    ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has ended.
     """
 
     case: str
     version_tag: str
     accept_nonce: bool = True
     search_error_status: int = 500
+    sync_timeout_s: float | None = None
 
 
 def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
@@ -63,12 +66,13 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         VERSION_TAG=instance.version_tag,
         ACCEPT_NONCE=instance.accept_nonce,
         SEARCH_ERROR_STATUS=instance.search_error_status,
+        SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
         MAX_FORM_PARTS=None,
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, wait.bp):
+    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, replay.bp, wait.bp):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from abacito.abaco.actor import Actor
-from abacito.abaco.errors import Malformed
+from abacito.abaco.errors import Malformed, TookTooLong
 from abacito.abaco.execution import Execution
 from abacito.abaco.message import Message, as_text
 from abacito.abaco.permission import Level
@@ -20,6 +20,7 @@ bp = Blueprint("messages", __name__, url_prefix="/actors/<identifier>/messages")
 
 NOT_SERIALIZABLE = "message POST body could not be serialized. Pass JSON data or use the message attribute."
 _BINARY = "application/octet-stream"
+_OVERLOADED = "Timeout error waiting on Abaco service response. The server may be busy or overloaded."
 
 
 @bp.get("")
@@ -51,9 +52,15 @@ def post_message(identifier: str) -> Response:
 
 
 def _outcome(execution: Execution) -> Response:
-    """Hold the request until there is a result or an end; the answer has no envelope (http-api §3.3)."""
+    """Hold the request until there is a result or an end; the answer has no envelope (http-api §3.3).
+
+    Raises TookTooLong when that is limited and the time is up; the execution goes on.
+    """
+    deadline = abaco().pace.monotonic() + current_app.config["SYNC_TIMEOUT_S"]
     news = abaco().news.count
     while (outcome := abaco().messaging.outcome_of(execution)) is None:
+        if abaco().pace.monotonic() >= deadline:
+            raise TookTooLong(_OVERLOADED)
         abaco().news.wait(news, 0.1)
         news = abaco().news.count
     is_result = isinstance(outcome, bytes)

@@ -49,6 +49,7 @@ _REFUSALS = {
     401: ("Fault", "The gateway in front of Abaco does not know the token, or there is none."),
     404: ("Unknown", "What was named does not exist."),
     405: ("WrongMethod", "The path exists, the method does not."),
+    502: ("TookTooLong", "The time that a synchronous post may take is up; its execution goes on."),
     500: ("Unrecognized", "What Abaco cannot make sense of in a search."),
 }
 
@@ -182,7 +183,8 @@ def _response_ref(status: int) -> Schema:
 def _refusals(version: str) -> Iterator[tuple[str, Schema]]:
     """What is answered alike everywhere, by name."""
     for status, (name, description) in _REFUSALS.items():
-        schema = ref("Fault") if status == 401 else envelope(NULL, status="error", version=version)
+        told = "unknown" if status == 502 else version  # the proxy's words
+        schema = ref("Fault") if status == 401 else envelope(NULL, status="error", version=told)
         yield name, {"description": description, "content": _media({_JSON: schema})}
     elsewhere = envelope(NULL, status="error", version="unknown")  # the proxy's words (http-api §1.6)
     yield "Elsewhere", {"description": "404: the path is not Abaco's.", "content": _media({_JSON: elsewhere})}

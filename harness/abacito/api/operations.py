@@ -128,6 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
             ),
         ),
         plain={200: {"application/octet-stream": _BINARY, "text/html": TEXT}},
+        refuses=(*_REFUSALS, 502),
     ),
     "nonces.list_nonces": Operation(list_of(ref("ActorNonce"))),
     "nonces.create_nonce": Operation(ref("ActorNonce"), fields=nonces.PARAMETERS),
@@ -155,6 +156,13 @@ OPERATIONS: Mapping[str, Operation] = {
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),
     "metrics.metrics": Operation(plain={200: {"text/plain": TEXT}}, refuses=(), is_public=True),
+    "replay.replay": Operation(
+        ref("Execution"),
+        query=(
+            Argument("execution", TEXT, "The execution's id."),
+            Argument("actor", TEXT, "The actor's id or an alias of it; without one the execution is looked for."),
+        ),
+    ),
     "wait.wait": Operation(
         ref("Execution"),
         succeeds=(200, 408),

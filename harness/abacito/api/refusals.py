@@ -13,6 +13,7 @@ from abacito.abaco.errors import (
     Absent,
     Malformed,
     Refusal,
+    TookTooLong,
     Unauthenticated,
     Unauthorized,
     Unavailable,
@@ -32,6 +33,7 @@ STATUS: dict[type[AbacoError], int] = {
     Malformed: 400,  # http-api §1.5
     Absent: 400,  # http-api §4.3
     Unknown: 404,  # http-api §2.1
+    TookTooLong: 502,  # the proxy's (execution §10)
     WrongMethod: 405,  # http-api §1.6
     Unrecognized: 500,  # http-api-more §4.6
     Refusal: 400,
@@ -55,7 +57,7 @@ def install(app: Flask) -> None:
 
 def refuse(error: AbacoError) -> Response:
     """A refusal of ours."""
-    response = _fault(error) if isinstance(error, Unauthenticated) else wire.error(str(error))
+    response = _body(error)
     response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     if isinstance(error, Unrecognized):
         response.status_code = current_app.config["SEARCH_ERROR_STATUS"]
@@ -88,6 +90,15 @@ def refuse_unexpected(error: Exception) -> Response:
     response = wire.error(f"Unrecognized exception type: {type(error)}. Exception: {error}")
     response.status_code = 500
     return response
+
+
+def _body(error: AbacoError) -> Response:
+    match error:
+        case Unauthenticated():
+            return _fault(error)
+        case TookTooLong():  # the proxy's own answer
+            return wire.error(str(error), version="unknown")
+    return wire.error(str(error))
 
 
 def _is_abaco(path: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from boto3.dynamodb.conditions import Attr
@@ -16,6 +17,9 @@ from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, 
 
 #: Abaco 1.9, channels.py: an execution's results are gone so long after their last use.
 RESULTS_LIFE = timedelta(minutes=20)
+
+# An item has 400 KB for this, a message and a log.
+_LONGEST_HAD = 65_536
 
 #: The three attributes by which an item tells its log: inline, or where; and until when.
 LOG_ATTRIBUTES = ("log", "log_object", "log_expires")
@@ -71,11 +75,19 @@ class ExecutionTable:
         items = self._table.query(keys.partition(actor), keys.EXECUTION, limit)
         return [_execution(ExecutionKey(actor, str(item["id"])), item) for item in items]
 
-    def set_running(self, key: ExecutionKey) -> None:
-        """RUNNING, if it was SUBMITTED or waits for a repair."""
+    def set_running(self, key: ExecutionKey, had: Mapping[str, str | None] | None = None) -> None:
+        """RUNNING, if it was SUBMITTED or waits for a repair; ``had`` is kept unless it is very long."""
         waiting = Attr("status").eq(str(ExecutionStatus.SUBMITTED)) | Attr("retryable").eq(True)
-        change = {"status": str(ExecutionStatus.RUNNING)}
+        change: dict[str, Value] = {"status": str(ExecutionStatus.RUNNING)}
+        document = json.dumps(had, separators=(",", ":"))
+        if had is not None and len(document) <= _LONGEST_HAD:
+            change["had"] = document
         self._table.update(Update(keys.execution(key), change, ("retryable",), when=waiting))
+
+    def had(self, key: ExecutionKey) -> Mapping[str, str | None] | None:
+        """The variables that it had of its actor."""
+        item = self._item(key)
+        return json.loads(str(item["had"])) if item and "had" in item else None
 
     def publish_log(self, key: ExecutionKey, text: str, expires: datetime | None) -> None:
         """Show this much of the log while it runs."""

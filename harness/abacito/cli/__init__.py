@@ -13,6 +13,7 @@ from abacito.cli import exits
 _COMMANDS = {
     "serve": "abacito.cli.serve:serve",
     "run": "abacito.cli.run:run",
+    "replay": "abacito.cli.replay:replay",
     "scenario": "abacito.cli.scenario:scenario",
     "bench": "abacito.cli.bench:bench",
 }

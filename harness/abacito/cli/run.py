@@ -51,7 +51,7 @@ def run(
         click.echo(f"runner: {emulator.runner.name}", err=True)
         place: str | Path = Path(image) if Path(image).is_dir() else image
         actor = abaco.register(place, default_environment=variables)
-        code = _until_ready(actor, timeout) or _follow(actor.send(content), timeout)
+        code = _until_ready(actor, timeout) or follow(actor.send(content), timeout)
         abaco.close()
     sys.exit(code)
 
@@ -68,7 +68,7 @@ def _until_ready(actor: Actor, timeout_s: float) -> int:
     return exits.DONE
 
 
-def _follow(execution: Execution, timeout_s: float) -> int:
+def follow(execution: Execution, timeout_s: float) -> int:
     """Print the log as it comes; the exit code."""
     printed = ""
     for details in execution.watch(timeout_s):

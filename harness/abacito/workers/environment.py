@@ -28,12 +28,21 @@ def environment(
         "_abaco_actor_id": actor.id,
         "_abaco_worker_id": worker_id,
         "_abaco_container_repo": actor.image or "",
-        "_abaco_actor_state": as_text(actor.state),
-        "_abaco_actor_name": str(actor.name),
         "_actor_configs": str(dict(configs)),
     }
-    defaults = {name: as_text(value) for name, value in (actor.default_environment or {}).items()}
-    variables = {**defaults, **message.variables, **own}
+    had = had_of(actor) if message.pinned is None else message.pinned
+    theirs = {name: value for name, value in had.items() if name not in _PLATFORMS}
+    variables = {**theirs, **message.variables, **own, **{name: had.get(name) for name in _PLATFORMS}}
     if message.binary is None:
         variables["MSG"] = message.text
     return {name: value for name, value in variables.items() if name}
+
+
+def had_of(actor: Actor) -> Mapping[str, str | None]:
+    """What an execution that starts now has of its actor: its default environment, and its state and name."""
+    defaults = {name: as_text(value) for name, value in (actor.default_environment or {}).items()}
+    return {**defaults, "_abaco_actor_state": as_text(actor.state), "_abaco_actor_name": str(actor.name)}
+
+
+#: Those of ``had_of`` that no message overrides.
+_PLATFORMS = ("_abaco_actor_state", "_abaco_actor_name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
@@ -44,7 +44,7 @@ from abacito.abaco.retirement import Retirement
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
 from abacito.abaco.worker import HALT_ALL, Slot
-from abacito.workers.environment import environment
+from abacito.workers.environment import environment, had_of
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +147,7 @@ class Supervision:
         self._workshop, self._heart, self._actor, self._key = workshop, heart, actor, key
         self._results = 0
         self._halted = False
+        self._had: Mapping[str, str | None] | None = None
 
     def run(self, *, fresh: bool) -> Ended:
         """See it to its end. ``fresh``: we have just claimed it, so no container of it can exist.
@@ -207,7 +208,7 @@ class Supervision:
         except StartRefused as error:
             self._patiently(container.remove)
             return self._failed(str(error))
-        self._workshop.executions.set_running(self._key)
+        self._workshop.executions.set_running(self._key, self._had)
         return self._follow(container, start_time)
 
     def _still_ours(self, container: Container) -> None:
@@ -318,6 +319,7 @@ class Supervision:
         tenant, held = self._tenant, self._heart.held
         token = self._access_token(actor)
         configs = self._workshop.configs.of(actor)
+        self._had = had_of(actor) if message.pinned is None else message.pinned
         variables = environment(actor, message, held.worker_id, token, self._workshop.api_server(), configs)
         max_cpus = actor.max_cpus or tenant.max_cpus
         return ContainerSpec(
