@@ -141,15 +141,18 @@ class ExecutionTable:
     def take_result(self, key: ExecutionKey, now: datetime) -> bytes | None:
         """The oldest result; deleting it decides which of two readers gets it."""
         while True:
-            items = list(self._table.query(keys.results(key.id), limit=2))
-            if not items or str(items[0]["sk"]) == keys.RESULTS_USED or self._are_over(key, items[0], now):
+            oldest = next(self._table.query(keys.results(key.id), limit=1), None)
+            if oldest is None:
                 return None
-            place = (str(items[0]["pk"]), str(items[0]["sk"]))
-            taken = self._table.delete(Delete(place, exists()))
-            if taken:
-                if len(items) > 1:
-                    self._table.put(Put(keys.results_used(key.id), {"at": now.isoformat()}))
-                return bytes(taken["data"])  # type: ignore[arg-type] # it is bytes that were put there
+            place = (str(oldest["pk"]), str(oldest["sk"]))
+            if place == keys.results_used(key.id):  # nothing else is left
+                self._table.remove(Delete(place))
+                return None
+            if self._are_over(key, oldest, now):
+                return None
+            if self._table.remove(Delete(place, exists())):
+                self._table.put(Put(keys.results_used(key.id), {"at": now.isoformat()}))
+                return bytes(oldest["data"])  # type: ignore[arg-type] # it is bytes that were put there
 
     def _are_over(self, key: ExecutionKey, oldest: Item, now: datetime) -> bool:
         """Whether nobody has sent or read a result for so long that all of them are gone (http-api §4.6)."""

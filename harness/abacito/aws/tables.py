@@ -184,6 +184,14 @@ class Table:
             return None
         return _decode(answer["Attributes"])
 
+    def remove(self, delete: Delete) -> bool:
+        """Remove it, without bringing it back; False when its condition does not hold."""
+        try:
+            self._client.delete_item(TableName=self._name, **delete.parameters())
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def delete(self, delete: Delete) -> Item | None:
         """The item that was removed; None when there was none, or the condition does not hold."""
         try:
