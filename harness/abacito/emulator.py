@@ -26,6 +26,7 @@ from abacito.abaco.linking import Linking
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.nonce import Nonces
+from abacito.abaco.oauth import Gateway
 from abacito.abaco.platform import Abaco as Platform
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Rings, WorkerSlots
 from abacito.abaco.registration import Registration
@@ -37,6 +38,7 @@ from abacito.abaco.time import MovableClock, RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
 from abacito.api import Instance, create_app
 from abacito.api.assertion import Signer, Verifier, header_name
+from abacito.api.gateway.mint import minter
 from abacito.api.identity import AssertionIdentity, Identity, NoIdentity, TokenIdentity
 from abacito.api.paths import OnlyAbaco
 from abacito.api.server import Server
@@ -210,7 +212,11 @@ class Emulator:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
         self.stored.set_up(settings.queues)
-        self._tokens = Tokens(self.stored.tokens, self.clock, settings.accounts())
+        mint = minter(self.signer, lambda: self.url)
+        accounts = settings.accounts()
+        self._tokens = Tokens(self.stored.tokens, self.clock, accounts, mint, settings.token_life)
+        tenants = tuple(settings.tenants)
+        self._gateway = Gateway(self.stored.clients, self._tokens, accounts, settings.tenant, tenants)
         self._configs = self._make_configs()
         self._linking = Linking(self.stored.actors, self.stored.aliases)
         self._messaging = Messaging(*self._parts)
@@ -332,6 +338,7 @@ class Emulator:
             finding=Finding(stored.actors, stored.executions, stored.slots, clock),
             census=Census(stored.actors, stored.executions, stored.slots, stored.rings, self._messaging),
             tokens=self._tokens,
+            gateway=self._gateway,
             executions=stored.executions,
             halting=Halting(stored.slots),
             clock=clock,
@@ -347,6 +354,7 @@ class Emulator:
             accept_nonce=settings.accept_nonce,
             search_error_status=settings.search_error_status,
             sync_timeout_s=settings.sync_timeout,
+            token_key=lambda: self.signer.public_key_pem,
         )
         return create_app(abaco, self._identity(), instance)
 

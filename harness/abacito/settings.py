@@ -17,7 +17,7 @@ from pydantic_settings import (
 from abacito.abaco.caller import ADMIN, EVERYONE
 from abacito.abaco.errors import Misconfigured
 from abacito.abaco.tenant import Tenant
-from abacito.abaco.tokens import User
+from abacito.abaco.tokens import TOKEN_LIFE_S, User
 
 DEFAULT_TENANT = "TACC-PROD"
 
@@ -89,6 +89,7 @@ class Settings(BaseSettings, TenantSettings):
     auth: Literal["tokens", "jwt", "none"] = "tokens"
     jwt_public_key: str | None = None
     accept_nonce: bool = True
+    token_life: Annotated[int, Field(ge=1)] = TOKEN_LIFE_S
     search_error_status: Literal[400, 500] = 500
     sync_timeout: Annotated[float | None, Field(gt=0)] = None
 

@@ -3,6 +3,8 @@
 AbacoError
 ├── Refusal                  a request that Abaco answers with an error: ``api/refusals.py`` gives each kind its status
 │   ├── Unauthenticated      no or bad credentials, as the gateway in front of Abaco answers them
+│   ├── WrongPassword        a user name and password that do not go together
+│   ├── GrantRefused         what the token endpoint refuses, in OAuth's words
 │   ├── Unauthorized         known, but not allowed
 │   ├── Malformed            the request itself is wrong
 │   ├── Unknown              an id, word or path that stands for nothing, where Abaco says 404
@@ -42,6 +44,18 @@ class Unauthenticated(Refusal):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
+        self.code = code
+
+
+class WrongPassword(Refusal):
+    """No such user, or another password: nobody is told which."""
+
+
+class GrantRefused(Refusal):
+    """No token is given; ``code`` is OAuth's word for it (RFC 6749, 5.2)."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
         self.code = code
 
 

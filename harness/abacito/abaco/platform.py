@@ -14,6 +14,7 @@ from abacito.abaco.halting import Halting
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.news import News
 from abacito.abaco.nonce import Nonces
+from abacito.abaco.oauth import Gateway
 from abacito.abaco.ports import Clock, ExecutionRecords, Pace
 from abacito.abaco.registration import Registration
 from abacito.abaco.staffing import Staffing
@@ -35,6 +36,7 @@ class Abaco:
     finding: Finding
     census: Census
     tokens: Tokens
+    gateway: Gateway
     executions: ExecutionRecords
     halting: Halting
     clock: Clock

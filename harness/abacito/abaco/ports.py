@@ -16,6 +16,7 @@ from abacito.abaco.events import Event
 from abacito.abaco.execution import Execution, ExecutionKey, Outcome
 from abacito.abaco.message import Message
 from abacito.abaco.nonce import Nonce
+from abacito.abaco.oauth import Client
 from abacito.abaco.permission import Level, Permission, Resource
 from abacito.abaco.tokens import StoredToken
 from abacito.abaco.worker import Hold, Slot
@@ -301,6 +302,25 @@ class TokenRecords(Protocol):
 
     def get(self, digest: str) -> StoredToken | None:
         """The token, expired or not."""
+
+    def delete(self, digest: str) -> bool:
+        """Forget it; whether it was there. Of two who ask at once, one is told yes."""
+
+
+class ClientRecords(Protocol):
+    """The OAuth clients, by key and by the user who made them."""
+
+    def add(self, client: Client) -> bool:
+        """Put a new client; False when its owner has one of that name."""
+
+    def get(self, key: str) -> Client | None:
+        """The client with this consumer key."""
+
+    def list(self, tenant: str, owner: str) -> Sequence[Client]:
+        """A user's clients, by name."""
+
+    def delete(self, client: Client) -> None:
+        """Remove it."""
 
 
 @dataclass(frozen=True, slots=True)

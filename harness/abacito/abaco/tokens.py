@@ -1,10 +1,10 @@
-"""Access tokens: issued to a user, four hours long, checked at each request."""
+"""Tokens: issued to a user, four hours long, checked at each request, renewed by a second one."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The production gateway's token life (clients.md §3.1).
 TOKEN_LIFE_S = 14_400
+#: A refresh token's; the gateway's own default is a day.
+REFRESH_LIFE_S = 86_400
 
 # The gateway's own codes and words (clients.md §3.3): by them, and only by them, agavepy refreshes its token.
 INVALID_CREDENTIALS = 900_901
@@ -36,49 +38,133 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """What is kept of a token: never its text. ``roles`` are those of a user who is in no settings; else None."""
+    """What is kept of a token: never its text. ``roles`` are those of a user who is in no settings; else None.
+
+    Of a refresh token, ``renews`` is the hash of the access token that it renews, and ``client`` whose it is.
+    """
 
     username: str
     tenant: str
     expires: datetime
     roles: frozenset[str] | None = None
+    renews: str | None = None
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """An access token and what renews it; ``life_s`` is the first one's."""
+
+    access: str
+    refresh: str
+    life_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token says of itself. ``kind``: access or refresh."""
+
+    username: str
+    tenant: str
+    kind: str
+    issued: datetime
+    expires: datetime
+    client: str | None = None
+
+
+def opaque(_: Grant) -> str:
+    """A token that says nothing."""
+    return secrets.token_hex(16)
 
 
 class Tokens:
-    """The token service of all tenants."""
+    """The token service of all tenants.
 
-    def __init__(self, records: TokenRecords, clock: Clock, users: Mapping[tuple[str, str], User]) -> None:
+    ``mint`` makes a token's text. What it says is for clients: here a token counts by its hash being stored.
+    """
+
+    def __init__(
+        self,
+        records: TokenRecords,
+        clock: Clock,
+        users: Mapping[tuple[str, str], User],
+        mint: Callable[[Grant], str] = opaque,
+        life_s: int = TOKEN_LIFE_S,
+    ) -> None:
         self._records, self._clock, self._users = records, clock, users
+        self._mint, self._life_s = mint, life_s
 
-    def issue(self, tenant: str, username: str, life_s: int = TOKEN_LIFE_S) -> str:
+    def issue(self, tenant: str, username: str, life_s: int | None = None) -> str:
         """A new token of this user's, good for ``life_s`` seconds of the emulator's clock.
 
         Raises Malformed for a user nobody knows.
         """
-        if (tenant, username) not in self._users:
-            known = ", ".join(sorted(name for place, name in self._users if place == tenant)) or "none"
-            raise Malformed(f"No user {username!r} in tenant {tenant}. Known: {known}.")
-        return self._put(tenant, username, life_s, None)
+        self._check_user(tenant, username)
+        return self._put(tenant, username, life_s or self._life_s, None)
 
     def issue_to_owner(self, tenant: Tenant, username: str) -> str:
         """A new token for an actor's container. Its owner may be in no settings (assertions name whom they like, users
         are taken out): then it has an ordinary user's role."""
         known = (tenant.name, username) in self._users
-        return self._put(tenant.name, username, TOKEN_LIFE_S, None if known else frozenset({tenant.user_role}))
+        return self._put(tenant.name, username, self._life_s, None if known else frozenset({tenant.user_role}))
 
-    def _put(self, tenant: str, username: str, life_s: int, roles: frozenset[str] | None) -> str:
-        text = secrets.token_hex(16)
-        expires = self._clock.now() + timedelta(seconds=life_s)
-        self._records.put(_digest(text), StoredToken(username, tenant, expires, roles))
-        return text
+    def issue_pair(self, tenant: str, username: str, client: str | None) -> TokenPair:
+        """A new token of this user's with one that renews it, for the client with this key.
+
+        Raises Malformed for a user nobody knows.
+        """
+        self._check_user(tenant, username)
+        access = self._put(tenant, username, self._life_s, None, client)
+        now = self._clock.now()
+        expires = now + timedelta(seconds=REFRESH_LIFE_S)
+        refresh = self._mint(Grant(username, tenant, "refresh", now, expires, client))
+        stored = StoredToken(username, tenant, expires, renews=_digest(access), client=client)
+        self._records.put(_digest(refresh), stored)
+        return TokenPair(access, refresh, self._life_s)
+
+    def renew(self, refresh: str, client: str | None) -> TokenPair | None:
+        """A new pair for a refresh token of this client's; both of the old pair are void from then on.
+
+        None when it is unknown, expired, another client's, or used before: of two who use it at once, one gets a pair.
+        """
+        found = self._records.get(_digest(refresh))
+        if found is None or found.renews is None or found.client != client or found.expires <= self._clock.now():
+            return None
+        if not self._records.delete(_digest(refresh)):
+            return None
+        self._records.delete(found.renews)
+        return self.issue_pair(found.tenant, found.username, client)
+
+    def revoke(self, text: str) -> None:
+        """It counts no more; whatever it was."""
+        self._records.delete(_digest(text))
 
     def check(self, text: str) -> Caller:
-        """Whose token this is. Raises Unauthenticated (900901) for one that is unknown or has expired."""
+        """Whose token this is. Raises Unauthenticated (900901) for one that is unknown, revoked or has expired."""
         token = self._records.get(_digest(text))
-        roles = self._roles(token) if token else None
+        roles = self._roles(token) if token and token.renews is None else None
         if token is None or roles is None or token.expires <= self._clock.now():
             raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS)
         return Caller(token.username, token.tenant, roles)
+
+    def expiry(self, text: str) -> datetime | None:
+        """When a token ends; None for one that does not count."""
+        token = self._records.get(_digest(text))
+        return token.expires if token else None
+
+    def _check_user(self, tenant: str, username: str) -> None:
+        if (tenant, username) not in self._users:
+            known = ", ".join(sorted(name for place, name in self._users if place == tenant)) or "none"
+            raise Malformed(f"No user {username!r} in tenant {tenant}. Known: {known}.")
+
+    def _put(
+        self, tenant: str, username: str, life_s: int, roles: frozenset[str] | None, client: str | None = None
+    ) -> str:
+        now = self._clock.now()
+        expires = now + timedelta(seconds=life_s)
+        text = self._mint(Grant(username, tenant, "access", now, expires, client))
+        self._records.put(_digest(text), StoredToken(username, tenant, expires, roles))
+        return text
 
     def _roles(self, token: StoredToken) -> frozenset[str] | None:
         user = self._users.get((token.tenant, token.username))
@@ -86,4 +172,4 @@ class Tokens:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, Response, request
@@ -14,6 +15,7 @@ from abacito.api import (
     aliases,
     configs,
     executions,
+    gateway,
     messages,
     nonces,
     permissions,
@@ -48,7 +50,8 @@ class Instance:
     """What is configured for an instance as a whole, not for one of its tenants.
 
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
-    ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has ended.
+    ``token_key`` tells the public key of tokens, as PEM. ``sync_timeout_s``: how long a synchronous post is held, in
+    real seconds; None: until its execution has ended.
     """
 
     case: str
@@ -56,6 +59,7 @@ class Instance:
     accept_nonce: bool = True
     search_error_status: int = 500
     sync_timeout_s: float | None = None
+    token_key: Callable[[], str] = str
 
 
 def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
@@ -65,6 +69,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         CASE=instance.case,
         VERSION_TAG=instance.version_tag,
         ACCEPT_NONCE=instance.accept_nonce,
+        TOKEN_KEY=instance.token_key,
         SEARCH_ERROR_STATUS=instance.search_error_status,
         SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
@@ -72,7 +77,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, replay.bp, wait.bp):
+    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, replay.bp, wait.bp, *gateway.blueprints):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)

@@ -115,6 +115,11 @@ class Signer:
         der = self._key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return base64.b64encode(der).decode()
 
+    @property
+    def public_key_pem(self) -> str:
+        """The same key as PEM text, as Tapis v3 publishes it."""
+        return self._key().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
     def sign(
         self, username: str, roles: Iterable[str] | None, expires: datetime | None = None, **claims: object
     ) -> str:
@@ -127,7 +132,11 @@ class Signer:
             content[_ROLE] = ",".join(roles)
         if expires is not None:
             content["exp"] = int(expires.timestamp())
-        return jwt.encode(content | claims, self._key(), algorithm="RS256")
+        return self.encode(content | claims)
+
+    def encode(self, claims: Mapping[str, Any]) -> str:
+        """Any claims, signed."""
+        return jwt.encode(dict(claims), self._key(), algorithm="RS256")
 
     def _key(self) -> RSAPrivateKey:
         with self._lock:

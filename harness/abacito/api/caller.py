@@ -9,13 +9,14 @@ from flask import current_app, g, request
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.authorization import Target
 from abacito.abaco.caller import Caller
-from abacito.abaco.errors import Refusal, Unauthorized, Unknown
+from abacito.abaco.errors import Refusal, Unauthenticated, Unauthorized, Unknown
 from abacito.abaco.nonce import tenant_of
 from abacito.abaco.permission import Level, Resource, ResourceKind
 from abacito.abaco.platform import Abaco
 from abacito.abaco.registration import check_privileges
 from abacito.abaco.tenant import Tenant
-from abacito.api.identity import Identity
+from abacito.abaco.tokens import MISSING_CREDENTIALS
+from abacito.api.identity import Identity, bearer_token
 from abacito.api.parameters import body_for_checks
 
 NO_CREDENTIALS = "No JWT or nonce provided."
@@ -32,6 +33,14 @@ def identify() -> None:
     found = identity.identify(request)
     if found is not None:
         g.caller = found
+
+
+def bearer() -> Caller:
+    """The user of a bearer token, whatever else the instance goes by. Raises Unauthenticated."""
+    token = bearer_token(request)
+    if token is None:
+        raise Unauthenticated("Missing Credentials", MISSING_CREDENTIALS)
+    return abaco().tokens.check(token)
 
 
 def tenant() -> Tenant:

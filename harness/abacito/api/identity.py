@@ -32,7 +32,7 @@ class TokenIdentity:
 
     def identify(self, request: Request) -> Caller | None:
         """The token's user, before any path is looked at; OPTIONS needs no one, and a lone nonce passes."""
-        token = _bearer_token(request)
+        token = bearer_token(request)
         if request.method == "OPTIONS":
             return None
         if token is not None:
@@ -70,6 +70,9 @@ def _headers(request: Request) -> Iterable[tuple[str, str]]:
     return request.headers.items()
 
 
-def _bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
+    """The token of ``Authorization: Bearer``, or of Tapis v3's own header."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return request.headers.get("X-Tapis-Token") or None

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from abacito.abaco.errors import (
     AbacoError,
     Absent,
+    GrantRefused,
     Malformed,
     Refusal,
     TookTooLong,
@@ -20,6 +21,7 @@ from abacito.abaco.errors import (
     Unknown,
     Unrecognized,
     WrongMethod,
+    WrongPassword,
 )
 from abacito.api import wire
 from abacito.api.parameters import too_long
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 #: Abaco 1.9, http-api §1.1: every refusal of an authorization is 400, never 401 or 403.
 STATUS: dict[type[AbacoError], int] = {
     Unauthenticated: 401,  # the gateway's, not Abaco's (clients §3.3)
+    WrongPassword: 401,  # clients §3.3
+    GrantRefused: 400,  # RFC 6749, 5.2; an unknown client is 401
     Unauthorized: 400,  # http-api §8.4
     Malformed: 400,  # http-api §1.5
     Absent: 400,  # http-api §4.3
@@ -59,6 +63,8 @@ def refuse(error: AbacoError) -> Response:
     """A refusal of ours."""
     response = _body(error)
     response.status_code = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    if isinstance(error, GrantRefused) and error.code == "invalid_client":
+        response.status_code = 401
     if isinstance(error, Unrecognized):
         response.status_code = current_app.config["SEARCH_ERROR_STATUS"]
     if request.headers.get("Transfer-Encoding") or (request.content_length or 0) > _READ_AND_FORGOTTEN:
@@ -96,6 +102,9 @@ def _body(error: AbacoError) -> Response:
     match error:
         case Unauthenticated():
             return _fault(error)
+        case GrantRefused():
+            told = {"error": error.code, "error_description": str(error)}
+            return Response(json.dumps(told), content_type="application/json")
         case TookTooLong():  # the proxy's own answer
             return wire.error(str(error), version="unknown")
     return wire.error(str(error))

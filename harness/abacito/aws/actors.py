@@ -1,17 +1,15 @@
-"""``ports.ActorRecords`` and ``ports.TokenRecords`` on the table."""
+"""``ports.ActorRecords`` on the table."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr
 
 from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey, ActorStatus, Enrolment, Totals
 from abacito.abaco.permission import WORLD, Level, Permission
-from abacito.abaco.tokens import StoredToken
 from abacito.aws import keys
 from abacito.aws.nonces import NonceTable
 from abacito.aws.permissions import PermissionTable, entries, permission
@@ -127,32 +125,6 @@ class ActorTable:
     def dropped(self, key: ActorKey) -> None:
         """One purged message has left the queue."""
         self._table.update(Update(keys.actor(key), add={"purge_left": -1}, when=exists()))
-
-
-class TokenTable:
-    """Tokens by the hash of their text."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def put(self, digest: str, token: StoredToken) -> None:
-        """Keep a token."""
-        item: dict[str, Value | None] = {
-            "username": token.username,
-            "tenant": token.tenant,
-            "expires": token.expires.isoformat(),
-            "roles": None if token.roles is None else json.dumps(sorted(token.roles)),
-        }
-        self._table.put(Put(keys.token(digest), item))
-
-    def get(self, digest: str) -> StoredToken | None:
-        """The token, expired or not."""
-        item = self._table.get(keys.token(digest))
-        if item is None:
-            return None
-        expires = datetime.fromisoformat(str(item["expires"]))
-        roles = frozenset(json.loads(str(item["roles"]))) if "roles" in item else None
-        return StoredToken(str(item["username"]), str(item["tenant"]), expires, roles)
 
 
 def _settings(actor: Actor) -> dict[str, Value | None]:

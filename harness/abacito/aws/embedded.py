@@ -663,7 +663,6 @@ class _DynamoResponse(_Ours, DynamoHandler):
         body = json.dumps({name: value for name, value in given.items() if value is not None}, default=_base64)
         return 200, {"Content-Type": "application/x-amz-json-1.0", **self.response_headers}, body
 
-
     @staticmethod
     def _enrich_response(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
         """No request id: moto looks for its place in all of the body, though only XML has one."""

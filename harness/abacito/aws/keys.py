@@ -18,7 +18,9 @@ L#<tenant>#<alias>      P#<user>, N#<number>       the alias's permissions and n
 C#<tenant>#<config>     P#<user>                   the config's permissions
 U#<tenant>#<user>       A#<number of the id>       a permission on an actor, by user
 U#<tenant>#<user>       #                          how many of these there are
-K#<sha256 of a token>   @                          token
+K#<sha256 of a token>   @                          token, of access or refresh
+O#<tenant>#<user>       <name>                     OAuth client
+Y#<consumer key>        @                          the same client, by key
 ======================  =========================  ==============================================================
 
 There is no index: every hot read is by key (``docs/protocol.md``).
@@ -165,3 +167,13 @@ def command_name(namespace: str, queue: str) -> str:
 def events_name(namespace: str) -> str:
     """The name of the FIFO queue of events."""
     return f"{namespace}-events.fifo"
+
+
+def clients(tenant_name: str, username: str) -> str:
+    """Where a user's OAuth clients are."""
+    return f"O#{tenant_name}#{username}"
+
+
+def client(key: str) -> Key:
+    """An OAuth client, by its key."""
+    return f"Y#{key}", "@"

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from abacito.abaco.errors import Misconfigured, Unavailable
-from abacito.aws.actors import ActorTable, TokenTable
+from abacito.aws.actors import ActorTable
 from abacito.aws.buckets import Bucket
 from abacito.aws.executions import ExecutionTable
 from abacito.aws.mailboxes import Queues, SqsEvents, SqsMailboxes, SqsRings
@@ -20,6 +20,7 @@ from abacito.aws.permissions import PermissionTable
 from abacito.aws.slots import SlotTable
 from abacito.aws.tables import Table
 from abacito.aws.tenants import AliasTable, ConfigTable
+from abacito.aws.tokens import ClientTable, TokenTable
 
 #: How long one look into a command queue may wait. SQS allows 20 s; a stop must not wait that long for an endpoint.
 ENDPOINT_LONG_POLL_S = 3
@@ -82,6 +83,7 @@ class Storage:
     executions: ExecutionTable
     slots: SlotTable
     tokens: TokenTable
+    clients: ClientTable
     permissions: PermissionTable
     nonces: NonceTable
     aliases: AliasTable
@@ -116,6 +118,7 @@ def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
         executions=executions,
         slots=SlotTable(table, executions),
         tokens=TokenTable(table),
+        clients=ClientTable(table),
         permissions=permissions,
         nonces=nonces,
         aliases=AliasTable(table),
