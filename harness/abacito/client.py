@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from abacito.abaco.errors import AbacoError, Misconfigured
+from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.time import real_monotonic
 
 #: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
@@ -104,6 +104,21 @@ class Abaco:
         text = str(image)
         is_folder = isinstance(image, Path) or text.startswith(("./", "../", "/"))
         return f"dir:{Path(text).resolve()}" if is_folder else text
+
+
+def issue_token(url: str, **asked: object) -> dict[str, Any]:
+    """A token of the emulator at ``url``, for any of its users; ``asked`` as ``POST /_abacito/tokens`` takes it.
+
+    Raises Unavailable when nothing answers there, Refused.
+    """
+    body = {name: value for name, value in asked.items() if value is not None}
+    try:
+        response = requests.post(f"{url}/_abacito/tokens", json=body, timeout=_REQUEST_S)
+    except requests.RequestException as error:
+        raise Unavailable(f"no abacito answers at {url}: start one with abacito serve, or say --target") from error
+    if not response.ok:
+        raise Refused("POST", "/_abacito/tokens", response)
+    return dict(response.json()["result"])
 
 
 class _Resource:

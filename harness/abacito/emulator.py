@@ -38,10 +38,12 @@ from abacito.abaco.time import MovableClock, RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
 from abacito.api import Instance, create_app
 from abacito.api.assertion import Signer, Verifier, header_name
+from abacito.api.certificates import Authority
 from abacito.api.gateway.mint import minter
 from abacito.api.identity import AssertionIdentity, Identity, NoIdentity, TokenIdentity
 from abacito.api.paths import OnlyAbaco
-from abacito.api.server import Server
+from abacito.api.server import Scheme, Server
+from abacito.api.tls import Tls
 from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
 from abacito.cipher import FernetCipher
@@ -77,6 +79,8 @@ class Emulator:
         self.clock = MovableClock(SystemClock())
         self._news = News()
         self.signer = Signer()
+        self._authority = Authority()
+        self._https_port: int | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -122,8 +126,21 @@ class Emulator:
     @property
     def url(self) -> str:
         """The base URL, without a slash at the end."""
-        host = "127.0.0.1" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host
-        return f"http://{host}:{self._port}"
+        return f"http://{self._own_host}:{self._port}"
+
+    @property
+    def https_url(self) -> str | None:
+        """The base URL of the listener that is TLS from its first byte; None unless ``https_port`` is set."""
+        return None if self._https_port is None else f"https://{self._own_host}:{self._https_port}"
+
+    @property
+    def _own_host(self) -> str:
+        return "127.0.0.1" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate (PEM) with which clients verify us, by https and in the place of impersonated hosts."""
+        return self._authority.ca_pem
 
     @property
     def users(self) -> Collection[User]:
@@ -161,6 +178,17 @@ class Emulator:
         if self.settings.jwt_public_key:
             raise Misconfigured("jwt_public_key is set: only who has the private key can sign assertions")
         return {header_name(tenant): self.signer.sign(username, self.settings.accounts()[tenant, username].roles)}
+
+    def login(self, username: str, tenant: str | None = None) -> dict[str, str]:
+        """A new pair of tokens for this user, and the OAuth client by which it is renewed.
+
+        Keys: token, refresh_token, client_key, client_secret. Raises Malformed for a user nobody knows.
+        """
+        user = self._gateway.account(username, tenant or self.settings.tenant)
+        client = self._gateway.register(user, f"abacito-{secrets.token_hex(4)}", "", "Unlimited", "")
+        pair = self._tokens.issue_pair(user.tenant, user.username, client.key)
+        keys = {"client_key": client.key, "client_secret": client.secret or ""}
+        return {"token": pair.access, "refresh_token": pair.refresh, **keys}
 
     def client(self, username: str | None = None) -> Abaco:
         """A client of this emulator's, for this user; without one, for the first with the admin role."""
@@ -224,14 +252,19 @@ class Emulator:
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
         app = self._make_app()
-        self._port = self._serve(app, settings.host, settings.port)
+        tls = Tls(self._authority, frozenset({*settings.impersonated_hosts, self._own_host}))
+        self._port = self._serve(app, settings.host, settings.port, tls)
+        if settings.https_port is not None:
+            self._https_port = self._serve(app, settings.host, settings.https_port, tls, "https")
         self._callback_url = self._serve_containers(app)
         # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
         self._begin_work()
         self._on_stop("poller", self._end_work)
 
-    def _serve(self, app: WSGIApplication, host: str, port: int) -> int:
-        server = Server(app, host, port)
+    def _serve(
+        self, app: WSGIApplication, host: str, port: int, tls: Tls | None = None, scheme: Scheme = "http"
+    ) -> int:
+        server = Server(app, host, port, tls, scheme)
         bound = server.bind()
         server.start()
         self._on_stop("server", server.stop)

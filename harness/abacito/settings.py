@@ -79,6 +79,14 @@ class Settings(BaseSettings, TenantSettings):
     # Ours: where and how the emulator runs.
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8088
+    https_port: Annotated[int | None, Field(ge=0, le=65535)] = None
+    impersonated_hosts: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]+$")], ...] = (
+        "localhost",
+        "127.0.0.1",
+        "api.tacc.utexas.edu",
+        "api.tacc.cloud",
+        "tacc.tapis.io",
+    )
     runner: Literal["auto", "docker", "process"] = "auto"
     workers: Annotated[int | None, Field(ge=1)] = None
     emulator: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,20}$")] = "abacito"

@@ -305,3 +305,23 @@ def test_neither_passwords_nor_secrets_nor_tokens_are_stored_or_logged(
     assert secret not in repr(stored)
     for text in (secret, pair["access_token"], pair["refresh_token"]):
         assert text not in caplog.text
+
+
+def test_any_users_token_is_given_to_this_machine_only(api: Api) -> None:
+    url = f"{api.emulator.url}/_abacito/tokens"
+
+    given = requests.post(url, json={"username": "jdoe", "ttl_s": 5}, timeout=10).json()["result"]
+    pair = requests.post(url, json={"username": "jdoe", "client": True}, timeout=10).json()["result"]
+
+    assert status_of(api, given["access_token"]) == 200
+    client = (pair["client_key"], pair["client_secret"])
+    renewed = ask_token(api, client, grant_type="refresh_token", refresh_token=pair["refresh_token"])
+    assert renewed.status_code == 200
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        refused = requests.post(url, json={}, headers=headers, timeout=10)
+        assert (refused.status_code, "this machine only" in refused.json()["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("body", [{"username": "nobody-knows"}, {"ttl_s": 0}, {"ttl_s": "x"}, {"ttl_s": True}, ["x"]])
+def test_what_is_asked_wrongly_of_the_control_is_refused(api: Api, body: Any) -> None:
+    assert requests.post(f"{api.emulator.url}/_abacito/tokens", json=body, timeout=10).status_code == 400

@@ -213,6 +213,54 @@ def test_serve_answers_the_lectures_first_command(served: tuple[subprocess.Popen
     assert set(facts) >= {"url", "pid", "runner", "tenant", "username", "password", "token"}
 
 
+def test_token_prints_a_token_of_any_user_and_nothing_else(
+    served: tuple[subprocess.Popen[str], dict[str, str]],
+) -> None:
+    _, facts = served
+    command = [*ABACITO, "token", "--user", "jdoe", "--ttl", "60", "--target", facts["url"]]
+
+    token = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    headers = {"Authorization": f"Bearer {token.strip()}"}
+    shown = requests.get(f"{facts['url']}/_abacito/tokens", headers=headers, timeout=10).json()["result"]
+    assert (shown["username"], shown["tenant"]) == ("jdoe", "TACC-PROD")
+    assert 50 < shown["expires_in"] <= 60
+    assert token.count("\n") == 1
+
+
+def test_the_exports_for_curl_are_all_that_the_lecture_needs(
+    served: tuple[subprocess.Popen[str], dict[str, str]],
+) -> None:
+    _, facts = served
+    exports = subprocess.run(
+        [*ABACITO, "env", "--client", "curl", "--user", "jdoe", "--target", facts["url"]],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    script = f"""{exports}
+auth-check -v
+old=$TOKEN
+auth-check --refresh
+[ "$old" != "$TOKEN" ] || exit 3
+curl -s -H "Authorization: Bearer $old" $BASE/actors/v2
+curl -s -H "Authorization: Bearer $TOKEN" $BASE/actors/v2
+"""
+
+    shown = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert shown.count('"username": "jdoe"') == 2
+    assert "900901" in shown
+    assert "Actors retrieved successfully." in shown
+
+
+def test_commands_say_where_no_emulator_answers() -> None:
+    done = subprocess.run(
+        [*ABACITO, "token", "--target", "http://127.0.0.1:9"], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "no abacito answers at http://127.0.0.1:9" in done.stderr
+
+
 def test_replay_runs_an_execution_again_and_exits_with_its_code(
     served: tuple[subprocess.Popen[str], dict[str, str]],
 ) -> None:

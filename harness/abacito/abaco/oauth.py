@@ -56,6 +56,14 @@ class Gateway:
                 return user
         raise WrongPassword("Login failed. Please recheck the username and password and try again.")
 
+    def account(self, username: str | None, tenant: str | None) -> User:
+        """An account by name, in the default tenant unless told; without a name the first admin's. Raises Malformed."""
+        for user in self._users.values():
+            is_meant = ADMIN in user.roles if username is None else user.username == username
+            if is_meant and user.tenant == (tenant or (user.tenant if username is None else self._tenant)):
+                return user
+        raise Malformed(f"There is no user {username!r} in tenant {tenant or self._tenant}.")
+
     def usernames(self, tenant: str) -> Sequence[str]:
         """The accounts of a tenant, by name."""
         return sorted(name for place, name in self._users if place == tenant)

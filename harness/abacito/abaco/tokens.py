@@ -92,7 +92,7 @@ class Tokens:
         life_s: int = TOKEN_LIFE_S,
     ) -> None:
         self._records, self._clock, self._users = records, clock, users
-        self._mint, self._life_s = mint, life_s
+        self._mint, self.life_s = mint, life_s
 
     def issue(self, tenant: str, username: str, life_s: int | None = None) -> str:
         """A new token of this user's, good for ``life_s`` seconds of the emulator's clock.
@@ -100,13 +100,13 @@ class Tokens:
         Raises Malformed for a user nobody knows.
         """
         self._check_user(tenant, username)
-        return self._put(tenant, username, life_s or self._life_s, None)
+        return self._put(tenant, username, life_s or self.life_s, None)
 
     def issue_to_owner(self, tenant: Tenant, username: str) -> str:
         """A new token for an actor's container. Its owner may be in no settings (assertions name whom they like, users
         are taken out): then it has an ordinary user's role."""
         known = (tenant.name, username) in self._users
-        return self._put(tenant.name, username, self._life_s, None if known else frozenset({tenant.user_role}))
+        return self._put(tenant.name, username, self.life_s, None if known else frozenset({tenant.user_role}))
 
     def issue_pair(self, tenant: str, username: str, client: str | None) -> TokenPair:
         """A new token of this user's with one that renews it, for the client with this key.
@@ -114,13 +114,13 @@ class Tokens:
         Raises Malformed for a user nobody knows.
         """
         self._check_user(tenant, username)
-        access = self._put(tenant, username, self._life_s, None, client)
+        access = self._put(tenant, username, self.life_s, None, client)
         now = self._clock.now()
         expires = now + timedelta(seconds=REFRESH_LIFE_S)
         refresh = self._mint(Grant(username, tenant, "refresh", now, expires, client))
         stored = StoredToken(username, tenant, expires, renews=_digest(access), client=client)
         self._records.put(_digest(refresh), stored)
-        return TokenPair(access, refresh, self._life_s)
+        return TokenPair(access, refresh, self.life_s)
 
     def renew(self, refresh: str, client: str | None) -> TokenPair | None:
         """A new pair for a refresh token of this client's; both of the old pair are void from then on.

@@ -25,7 +25,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import description, health, metrics, replay, wait
+from abacito.api.control import description, health, metrics, replay, tokens, wait
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
 from abacito.api.paths import NormalizedPaths
@@ -43,6 +43,8 @@ _ABACO = (
     state.bp,
     workers.bp,
 )
+
+_CONTROL = (description.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,16 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (*_ABACO, description.bp, health.bp, metrics.bp, replay.bp, wait.bp, *gateway.blueprints):
+    for blueprint in (
+        *_ABACO,
+        description.bp,
+        health.bp,
+        metrics.bp,
+        replay.bp,
+        tokens.bp,
+        wait.bp,
+        *gateway.blueprints,
+    ):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)

@@ -80,7 +80,7 @@ class Authority:
         return self._root().pem
 
     def server_context(self, hosts: Iterable[str]) -> ssl.SSLContext:
-        """For a server that is ``hosts`` (names or addresses), localhost and 127.0.0.1; the same one when asked again."""
+        """For a server that is ``hosts`` (names or addresses) and this machine; the same one when asked again."""
         names = _ALWAYS | {host.lower() for host in hosts}
         with self._lock:
             if names not in self._contexts:

@@ -156,6 +156,8 @@ OPERATIONS: Mapping[str, Operation] = {
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),
     "metrics.metrics": Operation(plain={200: {"text/plain": TEXT}}, refuses=(), is_public=True),
+    "control_tokens.create_token": Operation(OBJECT, body={"application/json": OBJECT}, refuses=(400,), is_public=True),
+    "control_tokens.show_token": Operation(OBJECT, refuses=(400, 401), opened_by_nonce=False),
     "replay.replay": Operation(
         ref("Execution"),
         query=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cheroot.errors import FatalSSLAlert
 from cheroot.makefile import MakeFile, StreamReader
 
 from abacito.api.certificates import Authority
@@ -34,8 +34,7 @@ class Tls:
         return host.lower() in {each.lower() for each in self.hosts}
 
     def wrap(self, sock: socket.socket) -> TlsSocket:
-        """TLS on a connected socket, which is used up; no byte goes yet. Raises OSError when the client has gone."""
-        sock.getpeername()  # asked while the socket still is the caller's to close
+        """TLS on a client's connection, whose socket is used up. No byte goes yet, so that nothing fails."""
         wrapped = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         assert isinstance(wrapped, TlsSocket)
         return wrapped
@@ -51,6 +50,13 @@ class TlsSocket(ssl.SSLSocket):
     """A server's end of TLS, for a thread that never waits in a handshake; what breaks TLS is a broken connection."""
 
     is_established = False
+
+    def getpeername(self) -> Any:
+        """The client's address; None when it has gone. (ssl asks while it wraps, and drops the socket at an error.)"""
+        try:
+            return super().getpeername()
+        except OSError:
+            return None
 
     def shake_hands(self) -> None:
         """Go on with the handshake as far as what has arrived allows. Raises OSError when it fails."""
@@ -97,10 +103,10 @@ def _aborting() -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        raise ConnectionAbortedError(103, f"TLS: {error}") from error
+        raise ConnectionAbortedError(errno.ECONNABORTED, f"TLS: {error}") from error
 
 
-class _Reader(StreamReader):  # type: ignore[misc] # cheroot has no types
+class _Reader(StreamReader):
     """Knows of what TLS has deciphered already, which nobody sees on the socket any more."""
 
     def __init__(self, sock: TlsSocket, mode: str, bufsize: int) -> None:
@@ -109,7 +115,8 @@ class _Reader(StreamReader):  # type: ignore[misc] # cheroot has no types
 
     def has_data(self) -> bool:
         """Whether there is something to read without asking the network."""
-        return bool(super().has_data()) or self._socket.pending() > 0
+        buffered = bool(super().has_data())  # type: ignore[no-untyped-call] # cheroot has no types
+        return buffered or self._socket.pending() > 0
 
 
 def make_file(sock: TlsSocket, mode: str, bufsize: int) -> Any:
@@ -131,8 +138,4 @@ class Adapter:
 
     def wrap(self, sock: socket.socket) -> tuple[TlsSocket, dict[str, str]]:
         """A connection's socket, whose handshake is still to come, and what its requests have in their environment."""
-        try:
-            return self._tls.wrap(sock), ENVIRON
-        except OSError as error:
-            sock.close()
-            raise FatalSSLAlert(*error.args) from error
+        return self._tls.wrap(sock), ENVIRON

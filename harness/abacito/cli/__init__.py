@@ -13,6 +13,8 @@ from abacito.cli import exits
 _COMMANDS = {
     "serve": "abacito.cli.serve:serve",
     "run": "abacito.cli.run:run",
+    "token": "abacito.cli.token:token",
+    "env": "abacito.cli.env:env",
     "replay": "abacito.cli.replay:replay",
     "scenario": "abacito.cli.scenario:scenario",
     "bench": "abacito.cli.bench:bench",

@@ -49,3 +49,17 @@ def tell(verbose: int) -> None:
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("abacito").setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
+
+
+def target_option(command: Command) -> Command:
+    """The address of the running emulator that a command is about."""
+    option = click.option(
+        "--target",
+        metavar="URL",
+        envvar="ABACITO_TARGET",
+        default="http://127.0.0.1:8088",
+        show_default=True,
+        callback=lambda _context, _option, url: url.rstrip("/"),
+        help="The emulator's address.",
+    )
+    return option(command)

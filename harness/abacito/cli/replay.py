@@ -7,11 +7,12 @@ import sys
 import click
 
 from abacito.cli import exits
+from abacito.cli.options import target_option
 
 
 @click.command(epilog=f"Example: abacito replay 8y3WV5zqj1BeD --token $TOKEN\n\n{exits.HELP}")
 @click.argument("execution")
-@click.option("--target", metavar="URL", envvar="ABACITO_TARGET", default="http://127.0.0.1:8088", show_default=True)
+@target_option
 @click.option("--token", metavar="T", envvar="ABACITO_TOKEN", required=True, help="A token of that emulator's.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait for the end.")
 def replay(execution: str, target: str, token: str, timeout: float) -> None:
@@ -19,7 +20,7 @@ def replay(execution: str, target: str, token: str, timeout: float) -> None:
     from abacito.cli.run import follow
     from abacito.client import Abaco, Actor, Execution
 
-    abaco = Abaco(target.rstrip("/"), token)
+    abaco = Abaco(target, token)
     result = abaco.request("POST", "/_abacito/replay", params={"execution": execution})
     click.echo(f"execution {result['id']} of actor {result['actor_id']}", err=True)
     code = follow(Execution(abaco, Actor(abaco, result["actor_id"]), result["id"]), timeout)

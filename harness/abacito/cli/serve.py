@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 @click.command(epilog=f"Example: abacito serve --port 0 --ready-file ready.json\n\n{exits.HELP}")
 @click.option("--host", help="Address to listen on.  [127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [8088]")
+@click.option("--https-port", type=click.IntRange(0, 65535), help="A port for https; 0 takes a free one.  [none]")
 @click.option("--tenant", help="Name of the tenant.  [TACC-PROD]")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write URL, token and more here when ready (JSON).")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Write the certificate here that verifies us (PEM).")
 @emulator_options
-def serve(ready_file: Path | None, verbose: int, **given: Any) -> None:
+def serve(ready_file: Path | None, ca_file: Path | None, verbose: int, **given: Any) -> None:
     """Run Abaco here until Ctrl-C.
 
     The base URL is the first line on stdout; a ready token and exports to copy follow.
@@ -33,12 +35,14 @@ def serve(ready_file: Path | None, verbose: int, **given: Any) -> None:
 
     tell(verbose)
     with Emulator(Settings.read(**given)) as emulator:
+        if ca_file:
+            _write(ca_file, emulator.ca_pem)
         _announce(emulator, ready_file)
         try:
             code = until_signalled()
         finally:
-            if ready_file:
-                ready_file.unlink(missing_ok=True)
+            for written in filter(None, (ready_file, ca_file)):
+                written.unlink(missing_ok=True)
     raise SystemExit(code)
 
 
@@ -53,10 +57,15 @@ def _announce(emulator: Emulator, ready_file: Path | None) -> None:
         err=True,
     )
     if ready_file:
-        unfinished = ready_file.with_name(f".{ready_file.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(facts, indent=1) + "\n")
-        unfinished.chmod(0o600)  # a token stands in it
-        unfinished.replace(ready_file)
+        _write(ready_file, json.dumps(facts, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it at once, so that nobody reads a part; for our user only: a token may stand in it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.chmod(0o600)
+    unfinished.replace(path)
 
 
 def _header_options(emulator: Emulator, facts: dict[str, Any]) -> str:
@@ -72,10 +81,12 @@ def _facts(emulator: Emulator) -> dict[str, Any]:
     admin = emulator.admin
     return {
         "url": emulator.url,
+        "https_url": emulator.https_url,
+        "ca": emulator.ca_pem,
         "pid": os.getpid(),
         "runner": emulator.runner.name,
         "tenant": admin.tenant,
         "username": admin.username,
         "password": admin.password,
-        "token": emulator.token,
+        **emulator.login(admin.username, admin.tenant),
     }

@@ -1,0 +1,58 @@
+"""``/_abacito/tokens``: a token for any user, without his password; for tests and for the command line."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from abacito.abaco.errors import Malformed
+from abacito.api import wire
+from abacito.api.caller import abaco, bearer
+from abacito.api.control.loopback import only_from_here
+from abacito.api.identity import bearer_token
+from abacito.api.parameters import NOT_JSON, json_body
+
+bp = Blueprint("control_tokens", __name__, url_prefix="/_abacito")
+bp.before_request(only_from_here)
+
+
+@bp.post("/tokens")
+def create_token() -> Response:
+    """``{"username", "tenant", "ttl_s"}``, all optional: a token of his; with ``"client": true`` a pair, and the OAuth
+    client by which it is renewed."""
+    given = _given()
+    user = abaco().gateway.account(given.get("username"), given.get("tenant"))
+    facts = {"username": user.username, "tenant": user.tenant}
+    if given.get("client"):
+        client = abaco().gateway.register(user, f"abacito-{secrets.token_hex(4)}", "", "Unlimited", "")
+        pair = abaco().tokens.issue_pair(user.tenant, user.username, client.key)
+        tokens = {"access_token": pair.access, "refresh_token": pair.refresh, "expires_in": pair.life_s}
+        return wire.ok({**facts, **tokens, "client_key": client.key, "client_secret": client.secret})
+    life_s = _life_s(given)
+    token = abaco().tokens.issue(user.tenant, user.username, life_s)
+    return wire.ok({**facts, "access_token": token, "expires_in": life_s or abaco().tokens.life_s})
+
+
+@bp.get("/tokens")
+def show_token() -> Response:
+    """Whose the request's bearer token is, and how many seconds it has left."""
+    who = bearer()
+    expires = abaco().tokens.expiry(bearer_token(request) or "") or abaco().clock.now()
+    left_s = round((expires - abaco().clock.now()).total_seconds())
+    return wire.ok({"username": who.username, "tenant": who.tenant, "expires_in": left_s})
+
+
+def _given() -> dict[str, Any]:
+    body = json_body()
+    if body is NOT_JSON or not (body is None or isinstance(body, dict)):
+        raise Malformed('The body must be a JSON object such as {"username": "jdoe", "ttl_s": 60}.')
+    return body or {}
+
+
+def _life_s(given: dict[str, Any]) -> int | None:
+    life_s = given.get("ttl_s")
+    if life_s is not None and (isinstance(life_s, bool) or not isinstance(life_s, int) or life_s < 1):
+        raise Malformed(f"ttl_s = {life_s!r}: it is a number of seconds, 1 or more.")
+    return life_s

@@ -1,0 +1,132 @@
+"""``abacito env``: all that a client needs to find a running emulator, as lines for the shell's eval."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from abacito.cli import exits
+from abacito.cli.options import target_option
+
+#: The host as which the one port answers clients that speak https only, by way of CONNECT.
+_HOST = "api.tacc.utexas.edu"
+_TENANT_CODE = "tacc.prod"
+
+# The lecture's own command: who am I, and for how long? With a new pair of tokens when it is asked to refresh.
+_AUTH_CHECK = r"""auth-check() {
+  if [ "$1" = --refresh ]; then
+    _pair=$(curl -s -u "$CLIENT_KEY:$CLIENT_SECRET" -d grant_type=refresh_token \
+      -d "refresh_token=$REFRESH_TOKEN" "$BASE/token")
+    TOKEN=$(printf %s "$_pair" | sed 's/.*"access_token": "\([^"]*\)".*/\1/')
+    REFRESH_TOKEN=$(printf %s "$_pair" | sed 's/.*"refresh_token": "\([^"]*\)".*/\1/')
+    export TOKEN REFRESH_TOKEN
+  fi
+  curl -s -H "Authorization: Bearer $TOKEN" "$BASE/_abacito/tokens"
+}"""
+
+
+@click.command("env", epilog=f'Example: eval "$(abacito env --client curl)"\n\n{exits.HELP}')
+@click.option("--client", type=click.Choice(["curl", "agavepy", "tapispy", "tapis-cli", "tapipy"]), default="curl")
+@click.option("--user", metavar="NAME", help="Who it is for.  [the first with the admin role]")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where agavepy's files go.  [.abacito here]")
+@target_option
+def env(client: str, user: str | None, folder: Path | None, target: str) -> None:
+    """Print exports for a client of the emulator at --target, and nothing else."""
+    from abacito.client import issue_token
+
+    login = issue_token(target, username=user, client=True)
+    place = (folder or Path(".abacito")).absolute()
+    for line in _CLIENTS[client](Site(target, login, place)):
+        click.echo(line)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running emulator, a fresh login there, and a folder for what must be in files."""
+
+    target: str
+    login: Mapping[str, Any]
+    folder: Path
+
+
+def _exports(**variables: object) -> list[str]:
+    return [f"export {name}={shlex.quote(str(value))}" for name, value in variables.items()]
+
+
+def _curl(site: Site) -> list[str]:
+    login = site.login
+    lines = _exports(
+        BASE=site.target,
+        TOKEN=login["access_token"],
+        REFRESH_TOKEN=login["refresh_token"],
+        CLIENT_KEY=login["client_key"],
+        CLIENT_SECRET=login["client_secret"],
+    )
+    return [
+        *lines,
+        f"# export https_proxy={site.target}  # then the lecture's https addresses work, with curl -k",
+        _AUTH_CHECK,
+    ]
+
+
+def _agavepy(site: Site) -> list[str]:
+    _write_current(site)
+    return _exports(AGAVE_CACHE_DIR=site.folder, HTTPS_PROXY=site.target)
+
+
+def _tapis_cli(site: Site) -> list[str]:
+    _write_current(site)
+    return _exports(
+        TAPIS_CACHE_DIR=site.folder,
+        AGAVE_CACHE_DIR=site.folder,
+        TAPIS_TENANTS_URL=f"https://{_HOST}/tenants",
+        TAPIS_DEFAULT_VERIFY_SSL="false",
+        TAPIS_CLI_VERIFY_SSL="false",
+        TAPIS_CLI_NO_PROMPT=1,
+        TAPIS_CLI_GA_DISABLE="true",
+        HTTPS_PROXY=site.target,
+    )
+
+
+def _tapipy(site: Site) -> list[str]:
+    login = site.login
+    return _exports(TAPIS_BASE_URL=site.target, TAPIS_JWT=login["access_token"], TAPIS_USERNAME=login["username"])
+
+
+def _write_current(site: Site) -> None:
+    """agavepy's session file; only its owner may read it, for there are tokens in it."""
+    login = site.login
+    current = {
+        "tenantid": _TENANT_CODE,
+        "baseurl": f"https://{_HOST}",
+        "apikey": login["client_key"],
+        "apisecret": login["client_secret"],
+        "access_token": login["access_token"],
+        "refresh_token": login["refresh_token"],
+        "username": login["username"],
+        "expires_in": login["expires_in"],
+        "created_at": 0,
+        "expires_at": "",
+        "verify": False,
+        "proxies": {"https": f"http://{urlsplit(site.target).netloc}"},
+    }
+    site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = site.folder / "current"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(current) + "\n")
+
+
+_CLIENTS: Mapping[str, Callable[[Site], list[str]]] = {
+    "curl": _curl,
+    "agavepy": _agavepy,
+    "tapispy": _agavepy,
+    "tapis-cli": _tapis_cli,
+    "tapipy": _tapipy,
+}
