@@ -113,7 +113,9 @@ def issue_token(url: str, **asked: object) -> dict[str, Any]:
     """
     body = {name: value for name, value in asked.items() if value is not None}
     try:
-        response = requests.post(f"{url}/_abacito/tokens", json=body, timeout=_REQUEST_S)
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy is meant, least of all ourselves
+            response = session.post(f"{url}/_abacito/tokens", json=body, timeout=_REQUEST_S)
     except requests.RequestException as error:
         raise Unavailable(f"no abacito answers at {url}: start one with abacito serve, or say --target") from error
     if not response.ok:

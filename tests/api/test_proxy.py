@@ -36,7 +36,7 @@ from abacito.settings import Settings
 from tests.api.conftest import Api
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LECTURE = ("api.tacc.utexas.edu", "api.tacc.cloud")
 HOSTS = ("localhost", "127.0.0.1", *LECTURE, "tacc.tapis.io")
@@ -125,9 +125,9 @@ GET = b"GET /actors/v2 HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @contextmanager
-def running(scheme: Scheme = "http", **fields: Any) -> Iterator[Proxy]:
+def running(scheme: Scheme = "http", app: WSGIApplication = echo, **fields: Any) -> Iterator[Proxy]:
     proxy = Proxy(scheme, **fields)
-    server = Server(echo, "127.0.0.1", 0, proxy.tls, scheme)
+    server = Server(app, "127.0.0.1", 0, proxy.tls, scheme)
     proxy.port = server.bind()
     server.start()
     try:
@@ -374,19 +374,21 @@ def test_a_tunnel_is_kept_for_many_requests(proxy: Proxy) -> None:
 def test_requests_that_come_in_one_record_are_all_answered(proxy: Proxy) -> None:
     """What TLS has deciphered is no longer seen on the socket."""
     tunnel = proxy.tunnel()
-    long = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 12000\r\n\r\n" + bytes(12000)
-    tunnel.sendall(long + GET + GET)
+    # As long as what the server reads at once: the rest stays behind in TLS.
+    first = b"POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 8000\r\nX: ".ljust(io.DEFAULT_BUFFER_SIZE - 8004, b"x")
+    tunnel.sendall(first + b"\r\n\r\n" + bytes(8000) + GET + GET)
 
     stream = tunnel.makefile("rb")
     lengths = [json.loads(_body(stream))["length"] for _ in range(3)]
 
-    assert lengths == [12000, 0, 0]
+    assert lengths == [8000, 0, 0]
     stream.close()
 
 
 def _body(stream: io.BufferedReader) -> bytes:
     length = 0
     while (line := stream.readline()) != b"\r\n":
+        assert line, "the connection ended"
         name, _, text = line.partition(b":")
         length = int(text) if name == b"Content-Length" else length
     return stream.read(length)
@@ -417,6 +419,22 @@ def test_many_tunnels_at_once_are_served_and_kept(proxy: Proxy, kept: int) -> No
         for tunnel in tunnels:
             tunnel.sendall(GET)
         assert [Answer.read(tunnel).status for tunnel in tunnels] == [200] * kept
+
+
+def test_sixty_requests_are_answered_at_the_same_time() -> None:
+    """As many synchronous calls may be held."""
+    everybody = threading.Barrier(60, timeout=30)
+
+    def together(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        everybody.wait()
+        return echo(environ, start_response)
+
+    with running(app=together) as proxy:
+        clients = [proxy.connect() for _ in range(60)]
+        for client in clients:
+            client.sendall(GET)
+
+        assert [Answer.read(client).status for client in clients] == [200] * 60
 
 
 def descriptors() -> int:
@@ -512,6 +530,26 @@ def test_tls_on_the_connection_of_a_client_that_has_gone_fails_in_its_handshake_
         assert client.fileno() == served.fileno() == -1
         with pytest.raises(OSError, match=r"reset|pipe|not connected"):
             wrapped.shake_hands()
+
+
+def test_an_answer_that_a_stop_overtakes_still_goes_in_tls(proxy: Proxy) -> None:
+    """A server that stops takes no more from connections whose answer takes long."""
+    assert proxy.tls is not None
+    ours, theirs = socket.socketpair()
+    client = proxy.trusting().wrap_socket(theirs, server_hostname="localhost", do_handshake_on_connect=False)
+    other = threading.Thread(target=client.do_handshake)
+    with proxy.tls.wrap(ours) as served, client:
+        other.start()
+        arrived = select.poll()
+        arrived.register(served, select.POLLIN)
+        while not served.is_established and arrived.poll(20_000):
+            served.shake_hands()
+        other.join()
+
+        served.shutdown(socket.SHUT_RD)
+        served.sendall(b"answer")
+
+        assert client.recv(6) == b"answer"
 
 
 def test_who_leaves_at_once_after_connect_harms_nobody(proxy: Proxy, capfd: pytest.CaptureFixture[str]) -> None:

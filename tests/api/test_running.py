@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from abacito.abaco.time import real_monotonic
 from abacito.client import Execution
@@ -296,3 +297,65 @@ def test_an_actor_of_another_queue_runs_and_one_queue_does_not_hold_up_the_other
     assert api.run(ordinary).status == "COMPLETE"
     gate.open.set()
     assert running.wait().logs == "ran m\n"
+
+
+def test_a_synchronous_post_to_an_actor_in_error_is_answered_and_its_message_waits(api: Api) -> None:
+    """spec: execution #117"""
+    actor = api.result("POST", "/actors", json={"image": "nobody/has:this"})["id"]
+    until(lambda: api.result("GET", f"/actors/{actor}")["status"] == "ERROR")
+
+    response = api.send("POST", f"/actors/{actor}/messages?_abaco_synchronous=true", data={"message": "m"})
+
+    assert (response.status_code, response.text) == (200, "")
+    assert messages(api, actor) == 1
+
+
+def test_a_synchronous_post_is_answered_when_its_actor_is_deleted_meanwhile(api: Api, gate: Gate) -> None:
+    actor = api.actor(gate, stateless=False)
+    api.handle(actor).send("first")
+    gate.await_running()
+    answers: list[int] = []
+    path = f"/actors/{actor}/messages?_abaco_synchronous=true"
+    asking = threading.Thread(target=lambda: answers.append(api.send("POST", path, data={"message": "m"}).status_code))
+    asking.start()
+    until(lambda: messages(api, actor) == 1)
+
+    api.result("DELETE", f"/actors/{actor}")
+    asking.join(20)
+
+    assert answers == [200]
+
+
+def test_an_image_that_is_gone_does_not_put_an_actor_that_was_ready_into_error(api: Api, tmp_path: Path) -> None:
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("FROM busybox\nCMD echo hello\n")
+    actor = api.result("POST", "/actors", json={"image": f"dir:{tmp_path}", "stateless": False})["id"]
+    api.handle(actor).wait()
+    dockerfile.unlink()
+
+    api.result("POST", f"/actors/{actor}/workers", json={"num": 3})
+
+    until(lambda: [each["status"] for each in api.result("GET", f"/actors/{actor}/workers")] == ["READY"] * 3)
+    assert api.result("GET", f"/actors/{actor}")["status"] == "READY"
+
+
+def test_many_held_posts_do_not_keep_others_waiting(api: Api, gate: Gate) -> None:
+    actor = api.actor(gate, stateless=False)
+    url = f"{api.emulator.url}/actors/{actor}/messages?_abaco_synchronous=true"
+    headers = {"Authorization": f"Bearer {api.emulator.token}"}
+    answers: list[int] = []
+
+    def hold() -> None:
+        answers.append(requests.post(url, headers=headers, data={"message": "m"}, timeout=60).status_code)
+
+    held = [threading.Thread(target=hold) for _ in range(80)]
+    for each in held:
+        each.start()
+    gate.await_running()
+    until(lambda: messages(api, actor) == 79)
+
+    assert api.result("GET", f"/actors/{actor}")["id"] == actor
+    gate.open.set()
+    for each in held:
+        each.join(60)
+    assert answers == [200] * 80

@@ -285,3 +285,27 @@ def until(condition: Any, within_s: float = 20) -> None:
     while not condition():
         assert real_monotonic() < deadline, "it did not come to that"
         pause.wait(0.01)
+
+
+def test_an_update_while_the_actor_is_made_ready_leaves_it_to_become_so(api: Api) -> None:
+    for _ in range(20):
+        image = api.emulator.stub(print)
+        actor = api.result("POST", "/actors", json={"image": image})["id"]
+        for number in range(3):
+            api.result("PUT", f"/actors/{actor}", json={"image": image, "description": str(number)})
+        api.handle(actor).wait(within_s=10)
+        assert shown(api, actor)["description"] == "2"
+
+
+def test_an_update_does_not_take_a_newer_revision_back(api: Api) -> None:
+    actor = api.actor()
+    stored = api.emulator.stored.actors
+    key = ActorKey(api.emulator.settings.tenant, actor)
+    stale = stored.get(key)
+    assert stale is not None
+    put(api, actor, force=True)
+    until_ready(api, actor)
+
+    stored.update(stale, starts_anew=False, says=True)  # as by somebody who had read it before
+
+    assert (shown(api, actor)["revision"], shown(api, actor)["status"]) == (2, "READY")

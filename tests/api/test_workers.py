@@ -378,7 +378,7 @@ def test_a_stateful_actor_runs_one_at_a_time_whatever_its_workers(api: Api) -> N
 def test_a_stateless_actors_workers_run_side_by_side(api: Api) -> None:
     together = threading.Barrier(2)
 
-    with withheld(api) as (actor, runner):
+    with withheld(api, hints=["sync"]) as (actor, runner):  # so that no worker leaves before it is needed
         runner.register("on-its-way", lambda context: together.wait(10))
         asked = ask_for(api, actor, json={"num": 2})
         requested = names(api, actor)

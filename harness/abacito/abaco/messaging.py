@@ -6,9 +6,9 @@ import logging
 from dataclasses import replace
 
 from abacito.abaco import ids
-from abacito.abaco.actor import Actor
+from abacito.abaco.actor import Actor, ActorStatus
 from abacito.abaco.errors import AbacoError, Malformed
-from abacito.abaco.execution import Execution, ExecutionKey
+from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus
 from abacito.abaco.message import Message
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, Mailboxes, Ring, Rings, WorkerSlots
 
@@ -62,15 +62,22 @@ class Messaging:
     def outcome_of(self, execution: Execution) -> bytes | str | None:
         """What a synchronous post answers, if it can answer now: the first result, which is thereby gone, else the log.
 
-        A result counts at once, the log only when the execution is final (execution.md §10); None: not yet.
+        A result counts at once, the log only when the execution is final, or nothing will come of it as things are:
+        its actor in ERROR, or gone (execution.md §10, http-api §3.3). None: not yet.
         """
         found = self._executions.get(execution.key)  # looked at first: what was sent before the end is there after it
+        if found is not None and found.status is ExecutionStatus.SUBMITTED and not self._waits_in_vain(found):
+            return None
         result = self._executions.take_result(execution.key, self._clock.now())
         if result is not None:
             return result
-        if found is not None and not (found.is_final or found.retryable):
+        if found is not None and found.status is ExecutionStatus.RUNNING:
             return None
         return self._executions.log(execution.key, self._clock.now())
+
+    def _waits_in_vain(self, execution: Execution) -> bool:
+        actor = self._actors.get(execution.key.actor)
+        return actor is None or actor.status == ActorStatus.ERROR
 
     def waiting(self, actor: Actor) -> int:
         """How many messages wait, those that could not be started included; not those in work."""

@@ -63,8 +63,12 @@ class ActorRecords(Protocol):
     def get_many(self, keys: Iterable[ActorKey]) -> Sequence[Actor]:
         """Those of these actors that exist, oldest first."""
 
-    def update(self, actor: Actor) -> bool:
-        """Replace all that an update replaces, status and revision included; False when there is no such actor."""
+    def update(self, actor: Actor, *, starts_anew: bool, says: bool) -> bool:
+        """Replace all that an update replaces; False when there is no such actor.
+
+        Revision and status are written only when it ``starts_anew``, the status message then or when the update
+        ``says`` it: a poller may be writing them at the same time.
+        """
 
     def set_cron(self, actor: Actor) -> bool:
         """Store its next cron execution, if its schedule is still the one that it has here."""

@@ -130,7 +130,8 @@ class Registration:
         settings = self._updated(tenant, actor, description)
         starts_anew = description.forced or settings.get("image") != actor.image
         after = self._replaced(caller, tenant, actor, settings, starts_anew=starts_anew)
-        if not self._actors.update(after):
+        says = "status_message" not in description.keeps
+        if not self._actors.update(after, starts_anew=starts_anew, says=says):
             raise Unknown(f"No actor found with id: {actor.id}.")
         if caller.username != actor.owner:
             self._authorization.grant(actor.resource, caller.username, Level.UPDATE)

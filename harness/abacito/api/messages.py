@@ -20,6 +20,8 @@ bp = Blueprint("messages", __name__, url_prefix="/actors/<identifier>/messages")
 
 NOT_SERIALIZABLE = "message POST body could not be serialized. Pass JSON data or use the message attribute."
 _BINARY = "application/octet-stream"
+# A worker in this process tells at once; one elsewhere is noticed by looking. Many posts may be held at a time.
+_LOOK_EVERY_S = 0.5
 _OVERLOADED = "Timeout error waiting on Abaco service response. The server may be busy or overloaded."
 
 
@@ -61,7 +63,7 @@ def _outcome(execution: Execution) -> Response:
     while (outcome := abaco().messaging.outcome_of(execution)) is None:
         if abaco().pace.monotonic() >= deadline:
             raise TookTooLong(_OVERLOADED)
-        abaco().news.wait(news, 0.1)
+        abaco().news.wait(news, _LOOK_EVERY_S)
         news = abaco().news.count
     is_result = isinstance(outcome, bytes)
     return Response(outcome, content_type=_BINARY if is_result else "text/html; charset=utf-8")

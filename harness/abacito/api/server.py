@@ -37,6 +37,9 @@ _ABACOS_WORDS = {"Malformed Content-Length Header.": "Content Length must be an 
 # Each request holds one while it is answered, so a synchronous call does for long. cheroot adds none by itself.
 _THREADS = 64
 
+# So that held synchronous posts do not keep all other requests waiting.
+_MORE_THREADS, _MOST_THREADS = 16, 1024
+
 # Connections that wait to be accepted; with cheroot's own 5 a burst of new ones is reset.
 _BACKLOG = 128
 
@@ -190,6 +193,13 @@ class _Cheroot(CherootServer):
     ConnectionClass = _Connection
     keep_alive_conn_limit = _KEPT_OPEN
     tls: Tls
+
+    def process_conn(self, conn: Any) -> None:
+        """Answer on a connection; when every thread holds a request, be it a synchronous post, there are more."""
+        pool = self.requests
+        if pool.idle == 0 and len(pool._threads) < _MOST_THREADS:
+            pool.grow(_MORE_THREADS)
+        super().process_conn(conn)
 
 
 class Server:

@@ -81,9 +81,8 @@ class TlsSocket(ssl.SSLSocket):
             return super().send(data, flags)
 
     def answer_plainly(self, text: bytes) -> None:
-        """Say something to a client that speaks no TLS, past TLS; what it has said so far is thrown away."""
+        """Say something to a client that speaks no TLS, past TLS."""
         with suppress(OSError):  # it has gone
-            socket.socket.recv(self, 65536, socket.MSG_DONTWAIT)  # unread, it would make the answer a reset
             socket.socket.sendall(self, text)
 
     def shutdown(self, how: int) -> None:

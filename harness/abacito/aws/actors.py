@@ -30,9 +30,10 @@ class ActorTable:
         owners = entries(actor.resource, actor.owner, Level.UPDATE)
         return not self._table.transact(put, _enrolment(actor), *owners)
 
-    def update(self, actor: Actor) -> bool:
-        """Replace all that an update replaces; totals and purges go on."""
-        given = _settings(actor)
+    def update(self, actor: Actor, *, starts_anew: bool, says: bool) -> bool:
+        """Replace all that an update replaces; totals and purges go on, and what a poller may be writing."""
+        left = () if starts_anew else ("status", "revision") if says else ("status", "revision", "status_message")
+        given = {name: value for name, value in _settings(actor).items() if name not in left}
         changes = {name: value for name, value in given.items() if value is not None}
         absent = tuple(name for name, value in given.items() if value is None)
         update = Update(keys.actor(actor.key), changes, absent, when=exists())

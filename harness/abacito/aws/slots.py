@@ -171,7 +171,8 @@ class SlotTable:
         """Ask the holder to stop an execution, or to stop all and go."""
         place = Attr("ring").exists()
         named = place if what == HALT_ALL else place & Attr("execution").eq(what)
-        return self._table.update(Update(_place(slot), {"halt": what}, when=named)) is not None
+        shown: dict[str, Value] = {"status": str(WorkerStatus.SHUTDOWN_REQUESTED)} if what == HALT_ALL else {}
+        return self._table.update(Update(_place(slot), {"halt": what, **shown}, when=named)) is not None
 
     def _slot_after(self, slot: Slot, update: Update) -> Slot | None:
         item = self._table.update(update)

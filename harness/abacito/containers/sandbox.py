@@ -187,7 +187,10 @@ class Bubblewrap:
         if channel.binary_path is not None:
             yield from ("--ro-bind", str(channel.binary_path), BINARY_DATA)
         for mount in spec.mounts:
-            yield from ("--ro-bind" if mount.mode == "ro" else "--bind", mount.host_path, mount.container_path)
+            if Path(mount.host_path).exists():
+                yield from ("--ro-bind" if mount.mode == "ro" else "--bind", mount.host_path, mount.container_path)
+            else:  # Docker makes an empty folder of it; here nothing is made outside of the sandbox
+                yield from ("--dir", mount.container_path)
 
     def _namespaces(self, layout: Layout) -> Iterator[str]:
         yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "abacito", "--as-pid-1")

@@ -65,14 +65,16 @@ class Visit:
         if actor.status == ActorStatus.ERROR:  # registered so; as in Abaco, no worker is started for it
             self._drop_idle_slots()
             return
+        if actor.is_ready:  # a ring that came again, or more workers: its image was at hand, and is not asked for again
+            self._show_workers(actor)
+            return
         self._actor = self._with_image(actor)
         if self._actor.is_ready and self._is_current(actor):
             self._show_workers(self._actor)  # before the actor: who sees it READY finds its worker so
         if not self._workshop.actors.set_status(self._actor):
             self._actor = self._workshop.actors.get(self._key)
             return
-        if not actor.is_ready or not self._actor.is_ready:
-            self._workshop.events.actor_changed(self._actor)
+        self._workshop.events.actor_changed(self._actor)
         if self._actor.is_ready:
             self._ring_for_all(self._actor)
         else:
