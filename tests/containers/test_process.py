@@ -109,6 +109,20 @@ def test_a_mount_is_seen_or_refused(
         assert ran(runner, image, mounts=mounts)[1] == "seen only\n"
 
 
+def test_a_mount_of_what_is_not_there_is_an_empty_folder(
+    request: pytest.FixtureRequest, runner: ProcessRunner, folder: Callable[..., str], tmp_path: Path
+) -> None:
+    mounts = (Mount(str(tmp_path / "nowhere"), "/data", "ro"),)
+    image = folder("ls -d /data; ls /data")
+
+    if request.node.callspec.params["runner"] == "plain":
+        with pytest.raises(CreationRefused, match="bubblewrap"):
+            made(runner, image, mounts=mounts)
+    else:
+        assert ran(runner, image, mounts=mounts)[1] == "/data\n"
+        assert not (tmp_path / "nowhere").exists()
+
+
 def test_its_seconds_of_cpu_are_counted(runner: ProcessRunner, folder: Callable[..., str]) -> None:
     end, _ = ran(runner, folder("python3 -c 'sum(range(6_000_000))'"))
 
