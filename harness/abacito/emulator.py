@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: So many slow webhooks may be waited for at once before other actors' events wait too.
 _EVENT_THREADS = 4
 
@@ -230,6 +231,11 @@ class Emulator:
 
     def _start(self) -> None:
         settings = self.settings
+        if settings.auth == "none" and settings.host not in _LOOPBACK and not settings.allow_open:
+            raise Misconfigured(
+                f"host = {settings.host!r} with auth = 'none': anybody in the network could run containers here. "
+                "Listen on 127.0.0.1, use tokens, or set allow_open if that is meant."
+            )
         self._folder = make_folder()
         self._on_stop("folder", lambda: shutil.rmtree(self._folder, ignore_errors=True))
         self._source: Engine | Endpoint = Endpoint(settings.endpoint_url) if settings.endpoint_url else Engine()

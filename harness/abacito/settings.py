@@ -95,6 +95,7 @@ class Settings(BaseSettings, TenantSettings):
     shared_namespace: bool = True
     callback_url: str | None = None
     auth: Literal["tokens", "jwt", "none"] = "tokens"
+    allow_open: bool = False
     jwt_public_key: str | None = None
     accept_nonce: bool = True
     token_life: Annotated[int, Field(ge=1)] = TOKEN_LIFE_S

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from abacito.abaco.caller import ADMIN, EVERYONE
+from abacito.abaco.errors import Misconfigured
 from abacito.emulator import Emulator
 from abacito.settings import Settings
 
@@ -355,3 +356,10 @@ def test_a_body_over_the_limit_is_refused_whatever_its_kind(tenants: Emulator, c
 
     assert refused == (400, "Message exceeds max content length of: 1000")
     assert ask(tenants, "GET", f"/actors/{actor}/executions", headers)["executions"] == []
+
+
+def test_nobody_is_served_to_a_network_unless_that_is_meant() -> None:
+    settings = {"port": 0, "runner": "process", "auth": "none", "host": "0.0.0.0"}
+
+    with pytest.raises(Misconfigured, match="allow_open"), Emulator(Settings.read(**settings)):
+        pass
