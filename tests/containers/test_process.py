@@ -185,7 +185,7 @@ def test_variables_are_in_no_command_line(runner: ProcessRunner, folder: Callabl
     container = made(runner, folder("echo ready; sleep 30"), environment={"_abaco_access_token": "t0ken-of-this-test"})
     container.start()
     deadline = real_monotonic() + ENDS_WITHIN_S
-    while "ready" not in container.log():
+    while "ready\n" not in container.log():
         assert real_monotonic() < deadline
         assert container.wait(0.02) is None
 

@@ -149,7 +149,7 @@ def ended(container: Container) -> ContainerEnd:
 
 def until_ready(container: Container) -> None:
     deadline = real_monotonic() + ENDS_WITHIN_S
-    while "ready" not in container.log():
+    while "ready\n" not in container.log():  # the whole line: Python may write its end by itself
         assert real_monotonic() < deadline, container.log()
         assert container.wait(0.02) is None
 
