@@ -186,8 +186,7 @@ class Emulator:
         Keys: token, refresh_token, client_key, client_secret. Raises Malformed for a user nobody knows.
         """
         user = self._gateway.account(username, tenant or self.settings.tenant)
-        client = self._gateway.register(user, f"abacito-{secrets.token_hex(4)}", "", "Unlimited", "")
-        pair = self._tokens.issue_pair(user.tenant, user.username, client.key)
+        client, pair = self._gateway.login(user)
         keys = {"client_key": client.key, "client_secret": client.secret or ""}
         return {"token": pair.access, "refresh_token": pair.refresh, **keys}
 

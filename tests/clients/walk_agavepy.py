@@ -27,7 +27,7 @@ def until_complete(actor, execution):
         found = client.actors.getExecution(actorId=actor, executionId=execution)
         if found["status"] == "COMPLETE":
             return found
-        time.sleep(0.1)
+        time.sleep(0.1)  # as the client's own helpers do: nothing tells it of the end
     raise SystemExit("the execution did not end")
 
 
@@ -38,7 +38,7 @@ actor_id = actor["id"]
 seen["listed"] = [each["id"] for each in client.actors.list()] == [actor_id]
 deadline = time.monotonic() + 30
 while client.actors.get(actorId=actor_id)["status"] != "READY" and time.monotonic() < deadline:
-    time.sleep(0.1)
+    time.sleep(0.1)  # nothing tells it of the actor either
 
 sent = client.actors.sendMessage(actorId=actor_id, body={"message": "hello"}, environment={"foo": "bar"})
 seen["sent"] = [sent["msg"], "executionId" in sent]

@@ -53,12 +53,12 @@ class NonceTable:
             place = keys.nonce(resource, nonce_id)
         except ValueError:
             return False
-        return self._table.delete(Delete(place, Attr("id").eq(nonce_id))) is not None
+        return self._table.remove(Delete(place, Attr("id").eq(nonce_id)))
 
     def delete_all(self, resource: Resource) -> None:
         """Remove all of them."""
         for nonce in self.list(resource):
-            self._table.delete(Delete(keys.nonce(resource, nonce.id)))
+            self._table.remove(Delete(keys.nonce(resource, nonce.id)))
 
 
 def _item(nonce: Nonce) -> dict[str, Value | None]:

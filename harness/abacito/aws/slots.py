@@ -154,13 +154,13 @@ class SlotTable:
 
     def discard(self, held: Slot) -> None:
         """Delete the slot that we hold."""
-        if self._table.delete(Delete(_place(held), _is_ours(held))) is None:
+        if not self._table.remove(Delete(_place(held), _is_ours(held))):
             raise _lost(held)
 
     def delete_idle(self, slot: Slot) -> bool:
         """Delete a slot that nobody holds; one that names an execution only goes with its actor."""
         same = Attr("worker_id").eq(slot.worker_id) & _FREE  # another worker may have its number by now
-        return self._table.delete(Delete(_place(slot), same)) is not None
+        return self._table.remove(Delete(_place(slot), same))
 
     def drain(self, slot: Slot) -> bool:
         """Ask for its going, when what it has in hand is done."""

@@ -185,20 +185,12 @@ class Table:
         return _decode(answer["Attributes"])
 
     def remove(self, delete: Delete) -> bool:
-        """Remove it, without bringing it back; False when its condition does not hold."""
+        """Remove it, if it is there; False when its condition does not hold."""
         try:
             self._client.delete_item(TableName=self._name, **delete.parameters())
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-    def delete(self, delete: Delete) -> Item | None:
-        """The item that was removed; None when there was none, or the condition does not hold."""
-        try:
-            answer = self._client.delete_item(TableName=self._name, ReturnValues="ALL_OLD", **delete.parameters())
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return None
-        return _decode(answer["Attributes"]) if answer.get("Attributes") else None
 
     def transact(self, *writes: Put | Update | Delete) -> tuple[int, ...]:
         """All of these writes or none; the positions whose conditions do not hold: empty when it was done.

@@ -42,7 +42,7 @@ class AliasTable:
 
     def delete(self, tenant: str, name: str) -> None:
         """Remove it."""
-        self._table.delete(Delete(keys.alias(tenant, name)))
+        self._table.remove(Delete(keys.alias(tenant, name)))
 
 
 class ConfigTable:
@@ -70,7 +70,7 @@ class ConfigTable:
 
     def delete(self, tenant: str, name: str) -> None:
         """Remove it."""
-        self._table.delete(Delete(keys.config(tenant, name)))
+        self._table.remove(Delete(keys.config(tenant, name)))
 
 
 def _alias(tenant: str, item: Item) -> Alias:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -26,8 +25,7 @@ def create_token() -> Response:
     user = abaco().gateway.account(given.get("username"), given.get("tenant"))
     facts = {"username": user.username, "tenant": user.tenant}
     if given.get("client"):
-        client = abaco().gateway.register(user, f"abacito-{secrets.token_hex(4)}", "", "Unlimited", "")
-        pair = abaco().tokens.issue_pair(user.tenant, user.username, client.key)
+        client, pair = abaco().gateway.login(user)
         tokens = {"access_token": pair.access, "refresh_token": pair.refresh, "expires_in": pair.life_s}
         return wire.ok({**facts, **tokens, "client_key": client.key, "client_secret": client.secret})
     life_s = _life_s(given)
