@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from random import randrange
 
 import pytest
 
@@ -70,9 +71,10 @@ def test_fills_memory_is_killed_at_its_limit_or_the_limit_is_refused_by_name(emu
 
 
 def test_no_process_of_a_container_outlives_it(emulator: Emulator, abaco: Abaco) -> None:
-    abaco.register("leaves_children").wait(within_s=60).send("x").wait()
+    life_s = str(randrange(100_000, 1_000_000))  # by which its children are known from those of any other test
+    abaco.register("leaves_children").wait(within_s=60).send(life_s).wait()
 
-    left = subprocess.run(["pgrep", "-f", "^sleep 60$"], capture_output=True, text=True, check=False)
+    left = subprocess.run(["pgrep", "-f", f"^sleep {life_s}$"], capture_output=True, text=True, check=False)
 
     assert left.stdout == ""
 

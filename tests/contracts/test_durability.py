@@ -126,7 +126,7 @@ def test_an_execution_whose_server_was_killed_ends_with_its_first_containers_end
 
     details = after.details
     assert (details["status"], details["exit_code"]) == ("COMPLETE", 0)
-    assert details["runtime"] in (4, 5)
+    assert details["runtime"] in (3, 4, 5)  # Docker notes a start late
     assert after.logs == "sleeping 4 s\nslept\n"
     assert len(births.all()) == 1
 
