@@ -18,7 +18,7 @@ settings.register_profile("quick", max_examples=40, deadline=None, suppress_heal
 settings.register_profile("thorough", max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 settings.load_profile(os.environ.get("ABACITO_TEST_PROFILE", "quick"))
 
-_answers = Checker(lambda app: document(app, case=app.config["CASE"], version=app.config["VERSION_TAG"]))
+_answers = Checker(lambda app, seen: document(app, seen, version=app.config["VERSION_TAG"]))
 flask.request_finished.connect(_answers.check)
 
 _REQUIRE_DOCKER = os.environ.get("ABACITO_TEST_REQUIRE_DOCKER") == "1"

@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from abacito.api.face import Face, face
 from abacito.api.openapi import path_of
 
 Document = Mapping[str, Any]
@@ -92,9 +93,9 @@ def _fault(validator: Draft202012Validator, body: bytes) -> str | None:
 class Checker:
     """Collects what was answered otherwise than described, by whichever app; a receiver of ``request_finished``."""
 
-    def __init__(self, describe: Callable[[Flask], Document]) -> None:
+    def __init__(self, describe: Callable[[Flask, Face], Document]) -> None:
         self._describe = describe
-        self._descriptions: WeakKeyDictionary[Flask, Description] = WeakKeyDictionary()
+        self._descriptions: WeakKeyDictionary[Flask, dict[Face, Description]] = WeakKeyDictionary()
         self._faults: list[str] = []
 
     def check(self, app: Flask, response: Response) -> None:
@@ -102,21 +103,22 @@ class Checker:
         if "abacito" not in app.extensions:
             return
         try:
-            description = self._description_of(app)
+            description = self._description_of(app, face())
         except AssertionError as error:  # raised here it would only be one more answer
             self._faults.append(str(error))
             return
         answer = _answer(response)
-        if answer.path is not None and not answer.path.startswith(("/actors", "/_abacito")):
+        if answer.path is not None and not answer.path.startswith(("/actors", "/v3/actors", "/_abacito")):
             return  # the gateway's, which is not Abaco's and not described
         fault = description.fault_of(answer)
         if fault is not None:
             self._faults.append(f"{answer}: {fault}")
 
-    def _description_of(self, app: Flask) -> Description:
-        if app not in self._descriptions:
-            self._descriptions[app] = Description(self._describe(app))
-        return self._descriptions[app]
+    def _description_of(self, app: Flask, seen: Face) -> Description:
+        known = self._descriptions.setdefault(app, {})
+        if seen not in known:
+            known[seen] = Description(self._describe(app, seen))
+        return known[seen]
 
     def faults(self) -> list[str]:
         """What was found since the last call."""
@@ -128,5 +130,5 @@ def _answer(response: Response) -> Answer:
     rule = request.url_rule
     content_type, body = response.content_type or "", response.get_data()
     return Answer(
-        request.method, request.path, path_of(rule) if rule else None, response.status_code, content_type, body
+        request.method, request.path, path_of(rule, face()) if rule else None, response.status_code, content_type, body
     )

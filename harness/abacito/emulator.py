@@ -392,6 +392,7 @@ class Emulator:
             accept_nonce=settings.accept_nonce,
             search_error_status=settings.search_error_status,
             sync_timeout_s=settings.sync_timeout,
+            xml_faults=settings.gateway_faults == "xml",
             token_key=lambda: self.signer.public_key_pem,
         )
         return create_app(abaco, self._identity(), instance)

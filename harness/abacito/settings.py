@@ -98,6 +98,7 @@ class Settings(BaseSettings, TenantSettings):
     allow_open: bool = False
     jwt_public_key: str | None = None
     accept_nonce: bool = True
+    gateway_faults: Literal["json", "xml"] = "json"
     token_life: Annotated[int, Field(ge=1)] = TOKEN_LIFE_S
     search_error_status: Literal[400, 500] = 500
     sync_timeout: Annotated[float | None, Field(gt=0)] = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import jwt
 import pytest
@@ -231,6 +232,24 @@ def test_a_tokens_life_is_a_setting() -> None:
         assert requests.get(f"{emulator.url}/actors", headers=headers, timeout=10).status_code == 401
 
 
+def test_older_gateways_faults_are_xml_whose_code_comes_first() -> None:
+    """spec: clients #16"""
+    with Emulator(Settings.read(port=0, runner="process", gateway_faults="xml")) as emulator:
+        tokens = {"expired": emulator.token, "unknown": "x"}
+        emulator.clock.travel(timedelta(hours=5))
+        answers = {
+            why: requests.get(f"{emulator.url}/actors", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+            for why, token in tokens.items()
+        }
+        answers["missing"] = requests.get(f"{emulator.url}/actors", timeout=10)
+
+    codes = {why: next(iter(ElementTree.fromstring(answer.content))).text for why, answer in answers.items()}
+    assert codes == {"expired": "900903", "unknown": "900904", "missing": "900902"}
+    for answer in answers.values():
+        assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/xml")
+        assert answer.content.startswith(b"<ams:fault ")
+
+
 def test_a_token_is_a_jwt_that_counts_by_being_known(api: Api) -> None:
     token = api.emulator.token_for("jdoe")
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -268,7 +287,7 @@ def test_tapis_v3_refuses_wrong_passwords_and_renews_for_a_client(api: Api, v3: 
     wrong = requests.post(
         f"{v3}/oauth2/tokens", json={"username": "jdoe", "password": "x", "grant_type": "password"}, timeout=10
     )
-    assert wrong.status_code == 400
+    assert (wrong.status_code, wrong.json()["status"], wrong.json()["result"]) == (400, "error", None)
     client = make_client(api)
     grant = {"username": "jdoe", "password": "p", "grant_type": "password"}
     pair = requests.post(f"{v3}/oauth2/tokens", json=grant, auth=client, timeout=10).json()["result"]
@@ -278,6 +297,57 @@ def test_tapis_v3_refuses_wrong_passwords_and_renews_for_a_client(api: Api, v3: 
 
     assert status_of(api, pair["access_token"]["access_token"]) == 401
     assert status_of(api, renewed["access_token"]["access_token"]) == 200
+
+
+def test_tapis_v3_clients_are_made_by_a_tokens_user_and_have_a_key_or_are_given_one(api: Api, v3: str) -> None:
+    headers = {"X-Tapis-Token": api.emulator.token_for("jdoe")}
+
+    def ask(method: str, path: str, **arguments: Any) -> requests.Response:
+        return requests.request(method, v3 + path, headers=headers, timeout=10, **arguments)
+
+    made = ask("POST", "/oauth2/clients", json={"description": "d"}).json()["result"]
+    named = ask("POST", "/oauth2/clients", json={"client_id": "mine", "client_key": "secret"}).json()["result"]
+    again = ask("POST", "/oauth2/clients", json={"client_id": "mine"})
+    listed = ask("GET", "/oauth2/clients").json()["result"]
+
+    assert set(made) >= {"client_id", "client_key", "callback_url", "description", "owner", "tenant_id"}
+    assert (named["client_id"], named["client_key"], again.status_code) == ("mine", "secret", 400)
+    assert {each["client_id"] for each in listed} == {made["client_id"], "mine"}
+    assert not any("client_key" in each for each in listed)
+    grant = {"username": "jdoe", "password": "p", "grant_type": "password"}
+    for client in ((made["client_id"], made["client_key"]), ("mine", "secret")):
+        pair = requests.post(f"{v3}/oauth2/tokens", json=grant, auth=client, timeout=10).json()["result"]
+        assert set(pair) == {"access_token", "refresh_token"}
+    assert ask("DELETE", "/oauth2/clients/mine").status_code == 200
+    assert ask("GET", "/oauth2/clients/mine").status_code == 404
+    assert requests.get(f"{v3}/oauth2/clients", timeout=10).status_code == 401
+
+
+def test_a_clients_key_cannot_be_taken_over_by_another_user(api: Api, v3: str) -> None:
+    jane = {"X-Tapis-Token": api.emulator.token_for("jane")}
+    key, secret = make_client(api)
+
+    taken = requests.post(
+        f"{v3}/oauth2/clients", json={"client_id": key, "client_key": "mine now"}, headers=jane, timeout=10
+    )
+
+    assert taken.status_code == 400
+    assert ask_token(api, (key, secret), grant_type="password", username="jdoe", password="p").status_code == 200
+
+
+def test_tapis_v3_users_and_the_end_of_a_token(api: Api, v3: str) -> None:
+    token = api.emulator.token_for("jdoe")
+    headers = {"X-Tapis-Token": token}
+
+    def user(path: str) -> Any:
+        return requests.get(f"{v3}/oauth2{path}", headers=headers, timeout=10).json()["result"]
+
+    assert user("/userinfo")["username"] == "jdoe"
+    assert user("/profiles/jane")["username"] == "jane"
+    assert "jane" in [each["username"] for each in user("/profiles")]
+    assert requests.get(f"{v3}/oauth2/profiles/far", headers=headers, timeout=10).status_code == 404
+    revoked = requests.post(f"{v3}/oauth2/tokens/revoke", json={"token": token}, timeout=10)
+    assert (revoked.status_code, status_of(api, token)) == (200, 401)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"grant_type": 5}', b'"x"'])

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi import checks
 
 from abacito.abaco.platform import Abaco
 from abacito.api import Instance, create_app
+from abacito.api.face import SNAKE, TAPIS, Face
 from abacito.api.identity import NoIdentity
 from abacito.api.openapi import document
 from abacito.api.operations import OPERATIONS
@@ -33,24 +34,31 @@ def app_of(case: str) -> Flask:
 
 
 def described(case: Any = "camel") -> dict[str, Any]:
-    return document(app_of(case), case=case, version="1.9.1")
+    return document(app_of(case), Face(case), version="1.9.1")
 
 
-def served(api: Api) -> dict[str, Any]:
-    response = api.send("GET", "/_abacito/openapi.json", user=None)
+def served(api: Api, query: str = "") -> dict[str, Any]:
+    response = api.send("GET", f"/_abacito/openapi.json{query}", user=None)
     assert response.status_code == 200
     return dict(response.json())
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_document_is_valid_openapi_31(case: str) -> None:
-    OpenAPIV31SpecValidator(described(case)).validate()
+@pytest.mark.parametrize("face", [Face("camel"), SNAKE, TAPIS])
+def test_the_document_is_valid_openapi_31(face: Face) -> None:
+    OpenAPIV31SpecValidator(document(app_of("camel"), face, version="1.9.1")).validate()
 
 
 def test_the_document_is_served_to_anybody_as_the_instance_is(api: Api) -> None:
-    expected = document(app_of(api.case), case=cast(Any, api.case), version="1.9.1")
+    expected = described(api.case)
 
     assert served(api) == json.loads(json.dumps(expected))
+
+
+def test_the_face_of_v3_is_described_too_with_all_that_abaco_has_and_nothing_of_ours(api: Api) -> None:
+    paths = served(api, "?face=v3")["paths"]
+
+    abaco = {path: item.keys() for path, item in described()["paths"].items() if path.startswith("/actors")}
+    assert {path: item.keys() for path, item in paths.items()} == {f"/v3{path}": item for path, item in abaco.items()}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -70,12 +78,12 @@ def test_a_route_that_is_not_described_is_an_error() -> None:
     app.add_url_rule("/actors/<identifier>/news", "news", lambda identifier: "", methods=["GET"])
 
     with pytest.raises(AssertionError, match="not described: \\['news'\\]"):
-        document(app, case="snake", version="1.9.1")
+        document(app, SNAKE, version="1.9.1")
 
 
 def test_a_description_without_a_route_is_an_error() -> None:
     with pytest.raises(AssertionError, match=r"no route has it: .*'actors\.get_actor'"):
-        document(Flask("empty"), case="snake", version="1.9.1")
+        document(Flask("empty"), SNAKE, version="1.9.1")
 
 
 def test_the_names_of_fields_are_in_the_instances_case_in_bodies_and_in_answers() -> None:
@@ -158,7 +166,7 @@ def test_a_wrong_answer_is_a_fault_that_says_what_is_wrong(wrong: Answer, fault:
 
 def test_the_checker_names_method_path_and_status_of_what_an_app_answers_wrongly_and_only_once() -> None:
     app = app_of("camel")
-    checker = Checker(lambda app: described())
+    checker = Checker(lambda app, face: described())
     with app.test_request_context("/actors/aliases/a"):
         assert flask.request.url_rule is not None
         checker.check(app, Response(json.dumps(ENVELOPE), content_type="application/json"))
@@ -173,7 +181,7 @@ def test_the_checker_names_method_path_and_status_of_what_an_app_answers_wrongly
 def test_an_app_that_cannot_be_described_is_a_fault_of_its_first_answer() -> None:
     app = app_of("camel")
     app.add_url_rule("/_abacito/news", "news", lambda: "", methods=["GET"])
-    checker = Checker(lambda app: document(app, case="camel", version="1.9.1"))
+    checker = Checker(lambda app, face: document(app, face, version="1.9.1"))
     with app.test_request_context("/_abacito/news"):
         checker.check(app, Response(""))
 

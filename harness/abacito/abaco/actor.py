@@ -95,6 +95,7 @@ class Actor:
     max_cpus: int | None = None
     queue: str = "default"
     use_container_uid: bool | None = False
+    run_as_executor: bool | None = False
     uid: str | None = None
     gid: str | None = None
     tasdir: str | None = None

@@ -40,11 +40,13 @@ class Unauthenticated(Refusal):
     """No credentials, or none that count: the gateway's answer (Abaco itself never says 401).
 
     ``code`` is the gateway's own: 900901 for a token that is unknown, expired or revoked, 900902 for none.
+    ``is_expired``: it was a good one until its time was up; only older gateways tell that.
     """
 
-    def __init__(self, message: str, code: int) -> None:
+    def __init__(self, message: str, code: int, *, is_expired: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.is_expired = is_expired
 
 
 class WrongPassword(Refusal):

@@ -72,15 +72,28 @@ class Gateway:
         """The tenants that anybody knows: the default one first."""
         return list(dict.fromkeys([self._tenant, *self._others, *(place for place, _ in self._users)]))
 
-    def register(self, user: User, name: str, description: str, tier: str, callback_url: str) -> Client:
-        """A new client with key and secret. Raises Malformed without a name, or when the user has one of that name."""
+    def register(
+        self,
+        user: User,
+        name: str,
+        description: str = "",
+        tier: str = "Unlimited",
+        callback_url: str = "",
+        *,
+        key: str | None = None,
+        secret: str | None = None,
+    ) -> Client:
+        """A new client; key and secret are made up unless given.
+
+        Raises Malformed without a name, or when the user has one of that name, or anybody one of that key.
+        """
         if not name:
             raise Malformed("clientName is required.")
         if len(name.encode()) > LONGEST_NAME_BYTES:
             raise Malformed(f"clientName is too long: it may have {LONGEST_NAME_BYTES} bytes.")
-        secret = secrets.token_urlsafe(21)
+        secret = secret or secrets.token_urlsafe(21)
         client = Client(
-            key=secrets.token_urlsafe(21),
+            key=key or secrets.token_urlsafe(21),
             secret_hash=_hash(secret),
             name=name,
             owner=user.username,
@@ -96,7 +109,7 @@ class Gateway:
 
     def login(self, user: User) -> tuple[Client, TokenPair]:
         """A pair of tokens for this user without his password, and a new client by which it is renewed."""
-        client = self.register(user, f"abacito-{secrets.token_hex(4)}", "", "Unlimited", "")
+        client = self.register(user, f"abacito-{secrets.token_hex(4)}")
         return client, self._tokens.issue_pair(user.tenant, user.username, client.key)
 
     def clients_of(self, user: User) -> Sequence[Client]:

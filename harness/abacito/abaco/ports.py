@@ -315,7 +315,7 @@ class ClientRecords(Protocol):
     """The OAuth clients, by key and by the user who made them."""
 
     def add(self, client: Client) -> bool:
-        """Put a new client; False when its owner has one of that name."""
+        """Put a new client; False when its owner has one of that name, or anybody one of that key."""
 
     def get(self, key: str) -> Client | None:
         """The client with this consumer key."""

@@ -102,9 +102,9 @@ class Tokens:
         self._check_user(tenant, username)
         return self._put(tenant, username, life_s or self.life_s, None)
 
-    def issue_to_owner(self, tenant: Tenant, username: str) -> str:
-        """A new token for an actor's container. Its owner may be in no settings (assertions name whom they like, users
-        are taken out): then it has an ordinary user's role."""
+    def issue_to(self, tenant: Tenant, username: str) -> str:
+        """A new token for a container. Its user may be in no settings (assertions name whom they like, users are
+        taken out): then it has an ordinary user's role."""
         known = (tenant.name, username) in self._users
         return self._put(tenant.name, username, self.life_s, None if known else frozenset({tenant.user_role}))
 
@@ -144,7 +144,8 @@ class Tokens:
         token = self._records.get(_digest(text))
         roles = self._roles(token) if token and token.renews is None else None
         if token is None or roles is None or token.expires <= self._clock.now():
-            raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS)
+            is_expired = token is not None and roles is not None
+            raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS, is_expired=is_expired)
         return Caller(token.username, token.tenant, roles)
 
     def expiry(self, text: str) -> datetime | None:

@@ -52,8 +52,9 @@ class Instance:
     """What is configured for an instance as a whole, not for one of its tenants.
 
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
-    ``token_key`` tells the public key of tokens, as PEM. ``sync_timeout_s``: how long a synchronous post is held, in
-    real seconds; None: until its execution has ended.
+    ``xml_faults``: the gateway says so in XML, with an older one's codes. ``token_key`` tells the public key of tokens,
+    as PEM. ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has
+    ended.
     """
 
     case: str
@@ -61,6 +62,7 @@ class Instance:
     accept_nonce: bool = True
     search_error_status: int = 500
     sync_timeout_s: float | None = None
+    xml_faults: bool = False
     token_key: Callable[[], str] = str
 
 
@@ -74,21 +76,13 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         TOKEN_KEY=instance.token_key,
         SEARCH_ERROR_STATUS=instance.search_error_status,
         SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,
+        XML_FAULTS=instance.xml_faults,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
         MAX_FORM_PARTS=None,
     )
     app.extensions["abacito"] = abaco
     app.extensions["abacito-identity"] = identity
-    for blueprint in (
-        *_ABACO,
-        description.bp,
-        health.bp,
-        metrics.bp,
-        replay.bp,
-        tokens.bp,
-        wait.bp,
-        *gateway.blueprints,
-    ):
+    for blueprint in (*_ABACO, *_CONTROL, *gateway.blueprints):
         app.register_blueprint(blueprint)
     app.before_request(_gateway)
     app.after_request(_allow_origin)

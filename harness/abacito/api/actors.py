@@ -49,6 +49,7 @@ REGISTRATION = (
     p.Parameter("cron_on", p.boolean, "Whether cron is on or off"),
     p.Parameter("cron_schedule", p.text, "yyyy-mm-dd hh + <number> <unit of time>"),
     p.Parameter("cron_next_ex", p.text, "The next cron execution yyyy-mm-dd hh"),
+    p.Parameter("run_as_executor", p.boolean, "Whether containers get a token of who posted, not of the owner."),
 )
 UPDATE = (*REGISTRATION, p.Parameter("force", p.anything, "Whether to force an update of the actor."))
 
@@ -103,7 +104,7 @@ def delete_actor(identifier: str) -> Response:
 
 
 def shown(actor: Actor) -> dict[str, Any]:
-    """An actor as users see it: 33 keys in snake, nulls dropped in camel."""
+    """An actor as users see it: 33 keys in snake, nulls dropped in camel, and what v3 has beside them."""
     times = {name: wire.time(getattr(actor, name)) for name in ("create_time", "last_update_time")}
     url = wire.actor_url(actor.api_server, actor.key)
     links = {
@@ -124,7 +125,8 @@ def fields(actor: Actor) -> dict[str, Any]:
 _SHOWN_AS_STORED = (
     "cron_next_ex", "cron_on", "cron_schedule", "default_environment", "description", "gid", "id", "image", "link",
     "log_ex", "max_cpus", "max_workers", "mem_limit", "name", "owner", "privileged", "queue", "revision", "state",
-    "stateless", "status", "status_message", "tasdir", "token", "type", "uid", "use_container_uid", "webhook",
+    "run_as_executor", "stateless", "status", "status_message", "tasdir", "token", "type", "uid", "use_container_uid",
+    "webhook",
 )  # fmt: skip
 
 

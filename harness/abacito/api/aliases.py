@@ -68,7 +68,7 @@ def delete_alias(name: str) -> Response:
 def shown(alias: Alias) -> dict[str, Any]:
     """An alias as users see it."""
     links = {
-        "self": f"{alias.api_server}/actors/v2/aliases/{alias.name}",
+        "self": f"{wire.actors_url(alias.api_server)}/aliases/{alias.name}",
         "owner": wire.profile_url(alias.api_server, alias.owner),
         "actor": wire.actor_url(alias.api_server, alias.actor),
     }

@@ -50,7 +50,8 @@ def post_message(identifier: str) -> Response:
         return _outcome(execution)
     url = wire.actor_url(found.api_server, found.key)
     links = {**_links(found), "self": f"{url}/executions/{execution.id}", "messages": f"{url}/messages"}
-    return wire.ok(wire.shown({"execution_id": execution.id, "msg": posted.echo, "_links": links}, keep_nulls=True))
+    ids = {"execution_id": execution.id, "executionId": execution.id}  # v3's clients read either (clients §7.2)
+    return wire.ok(wire.shown({**ids, "msg": posted.echo, "_links": links}, keep_nulls=True))
 
 
 def _outcome(execution: Execution) -> Response:

@@ -77,7 +77,7 @@ def delete_alias_nonce(name: str, nonce_id: str) -> Response:
 def shown(nonce: Nonce) -> dict[str, Any]:
     """A nonce as users see it. An alias's names no actor, and its links say ``None`` there, as in Abaco."""
     of_alias = nonce.resource.kind is ResourceKind.ALIAS
-    url = f"{nonce.api_server}/actors/v2/{None if of_alias else nonce.resource.name}"
+    url = f"{wire.actors_url(nonce.api_server)}/{None if of_alias else nonce.resource.name}"
     links = {
         "self": f"{url}/nonces/{nonce.id}",
         "owner": wire.profile_url(nonce.api_server, nonce.owner),

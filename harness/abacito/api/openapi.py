@@ -11,18 +11,20 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from abacito.api import parameters as p
+from abacito.api.face import SNAKE, Face
 from abacito.api.operations import OPERATIONS, Argument, Operation
 from abacito.api.schemas import BOOLEAN, INTEGER, OBJECT, TEXT, envelope, schemas
-from abacito.api.shapes import NULL, Case, Schema, either, list_of, named, ref
+from abacito.api.shapes import NULL, Schema, either, list_of, named, ref
 
 #: Of the paths that an app has, those that are described.
-_ROOTS = ("/actors", "/_abacito")
+_ACTORS = "/actors"
+_ROOTS = (_ACTORS, "/_abacito")
 _ABOUT = """An emulator of TACC's Abaco, offline.
 
-Every path under `/actors` is served under `/actors/v2` too. Fields of a JSON body may as well be given in the query
-string or in a form: JSON beats query, query beats form, and what is not known is ignored. A method that a path does
-not have is answered with 405, whoever asks (see the response `WrongMethod`). Successes are 200, creations too; every
-refusal of Abaco's own authorization is 400.
+Every path under `/actors` is served under `/actors/v2` too, and, with fields in snake case, under `/v3/actors`.
+Fields of a JSON body may as well be given in the query string or in a form: JSON beats query, query beats form, and
+what is not known is ignored. A method that a path does not have is answered with 405, whoever asks (see the response
+`WrongMethod`). Successes are 200, creations too; every refusal of Abaco's own authorization is 400.
 """
 
 _KINDS: Mapping[Callable[[Any], Any], Schema] = {
@@ -66,32 +68,35 @@ _SECURITY_SCHEMES = {
 }
 
 
-def document(app: Flask, *, case: Case, version: str) -> dict[str, Any]:
-    """The description of what ``app`` serves in this case, telling ``version`` in its answers; made of JSON values.
+def document(app: Flask, seen: Face, *, version: str) -> dict[str, Any]:
+    """The description of this face of ``app``, telling ``version`` in its answers; made of JSON values.
 
-    Raises AssertionError for a route that OPERATIONS does not describe, and for an entry there that has no route.
+    What is ours is described with v2's. Raises AssertionError for a route that OPERATIONS does not describe, and for
+    an entry there that has no route.
     """
     rules = list(_rules(app))
     _check_descriptions({rule.endpoint for rule in rules})
     paths: dict[str, dict[str, Any]] = {}
     for rule in rules:
-        paths.setdefault(path_of(rule), {})[_method(rule)] = _operation(app, rule, case, version)
+        if rule.rule.startswith(_ACTORS) or not seen.is_v3:
+            paths.setdefault(path_of(rule, seen), {})[_method(rule)] = _operation(app, rule, seen, version)
     return {
         "openapi": "3.1.0",
         "info": {"title": "abacito", "description": _ABOUT, "version": version},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas(case),
-            "responses": dict(_refusals(version)),
+            "schemas": schemas(seen),
+            "responses": dict(_refusals(seen, version)),
             "securitySchemes": _SECURITY_SCHEMES,
         },
     }
 
 
-def path_of(rule: Rule) -> str:
-    """A route's path as OpenAPI writes it."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+def path_of(rule: Rule, seen: Face = SNAKE) -> str:
+    """A route's path as OpenAPI writes it: v2's without its version, which is optional, v3's with its own."""
+    path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+    return seen.actors + path.removeprefix(_ACTORS) if seen.is_v3 and path.startswith(_ACTORS) else path
 
 
 def _rules(app: Flask) -> Iterator[Rule]:
@@ -114,7 +119,7 @@ def _method(rule: Rule) -> str:
     return method.lower()
 
 
-def _operation(app: Flask, rule: Rule, case: Case, version: str) -> dict[str, Any]:
+def _operation(app: Flask, rule: Rule, seen: Face, version: str) -> dict[str, Any]:
     operation = OPERATIONS[rule.endpoint]
     described: dict[str, Any] = {
         "operationId": rule.endpoint.rpartition(".")[2],
@@ -124,7 +129,7 @@ def _operation(app: Flask, rule: Rule, case: Case, version: str) -> dict[str, An
         "responses": _responses(operation, version),
         "security": _security(operation),
     }
-    content = operation.body or _parsed(operation.fields, case)
+    content = operation.body or _parsed(list(p.fields_of(operation.fields, seen)), seen)
     if content:
         described["requestBody"] = {"content": _media(content)}
     return described
@@ -141,13 +146,13 @@ def _query_parameter(argument: Argument) -> dict[str, Any]:
     return {**described, "style": "form", "explode": True} if argument.is_any else described
 
 
-def _parsed(fields: Sequence[p.Parameter], case: Case) -> Mapping[str, Schema]:
+def _parsed(fields: Sequence[p.Parameter], seen: Face) -> Mapping[str, Schema]:
     """The bodies that a table of parameters stands for; a form has neither objects nor nulls."""
     if not fields:
         return {}
     json = {field: either(_kind(field), NULL) for field in fields}
     form = {field: _kind(field) for field in fields if field.take is not p.json_object}
-    return {_JSON: _body(json, case), **dict.fromkeys(_FORMS, _body(form, case))}
+    return {_JSON: _body(json, seen), **dict.fromkeys(_FORMS, _body(form, seen))}
 
 
 def _kind(parameter: p.Parameter) -> Schema:
@@ -155,11 +160,11 @@ def _kind(parameter: p.Parameter) -> Schema:
     return list_of(kind) if parameter.is_list else kind
 
 
-def _body(fields: Mapping[p.Parameter, Schema], case: Case) -> Schema:
+def _body(fields: Mapping[p.Parameter, Schema], seen: Face) -> Schema:
     return {
         "type": "object",
-        "properties": {named(f.name, case): {**schema, "description": f.help} for f, schema in fields.items()},
-        "required": [named(field.name, case) for field in fields if field.required],
+        "properties": {named(f.name, seen.case): {**schema, "description": f.help} for f, schema in fields.items()},
+        "required": [named(field.name, seen.case) for field in fields if field.required],
     }
 
 
@@ -180,12 +185,14 @@ def _response_ref(status: int) -> Schema:
     return {"$ref": f"#/components/responses/{_REFUSALS[status][0]}"}
 
 
-def _refusals(version: str) -> Iterator[tuple[str, Schema]]:
+def _refusals(seen: Face, version: str) -> Iterator[tuple[str, Schema]]:
     """What is answered alike everywhere, by name."""
     for status, (name, description) in _REFUSALS.items():
         told = "unknown" if status == 502 else version  # the proxy's words
-        schema = ref("Fault") if status == 401 else envelope(NULL, status="error", version=told)
-        yield name, {"description": description, "content": _media({_JSON: schema})}
+        content = {_JSON: envelope(NULL, status="error", version=told)}
+        if status == 401 and not seen.is_v3:
+            content = {_JSON: ref("Fault"), "application/xml": TEXT}
+        yield name, {"description": description, "content": _media(content)}
     elsewhere = envelope(NULL, status="error", version="unknown")  # the proxy's words (http-api §1.6)
     yield "Elsewhere", {"description": "404: the path is not Abaco's.", "content": _media({_JSON: elsewhere})}
 

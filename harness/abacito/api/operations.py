@@ -151,7 +151,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "workers.ensure_workers": replace(_NOTHING, fields=workers.PARAMETERS),
     "workers.get_worker": Operation(ref("Worker")),
     "workers.stop_worker": _NOTHING,
-    "description.openapi": Operation(plain={200: {"application/json": OBJECT}}, refuses=(), is_public=True),
+    "description.openapi": Operation(
+        query=(Argument("face", {"enum": ["v2", "v3"]}, "Which face of Abaco is described: `v2` unless given."),),
+        plain={200: {"application/json": OBJECT}},
+        refuses=(),
+        is_public=True,
+    ),
     "health.health": Operation(
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),

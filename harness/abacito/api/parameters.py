@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from flask import request
 
 from abacito.abaco.errors import Malformed
 from abacito.api import wire
+from abacito.api.face import Face, face
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,18 @@ def read(table: Sequence[Parameter], prefix: str, malformed_tail: str = "") -> d
     if body and not isinstance(body, dict):
         raise Malformed(unable)
     given: dict[str, Any] = {}
-    for parameter in table:
+    for parameter in fields_of(table, face()):
         found = _find(parameter, body or {})
         if found is not _ABSENT:
             given[parameter.name] = _take(parameter, found, prefix)
         elif parameter.required:
             raise refusal(parameter, prefix)
     return given
+
+
+def fields_of(table: Sequence[Parameter], seen: Face) -> Iterator[Parameter]:
+    """Those that this face of Abaco knows."""
+    return (parameter for parameter in table if seen.has(parameter.name))
 
 
 #: Deeper JSON is refused: Python's own reader and writer give up at about a thousand, less what is on the stack.

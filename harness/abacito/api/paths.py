@@ -1,4 +1,4 @@
-"""Paths as the proxy in front of Abaco leaves them: doubled slashes merged, one trailing one cut, ``/v2`` stripped."""
+"""Paths as the proxy in front of Abaco leaves them: doubled slashes merged, one trailing one cut, versions stripped."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from abacito.api.face import V3
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SLASHES = re.compile("//+")
-_VERSION = re.compile(r"^/actors/v2(?=/|$)")
+_V2 = re.compile(r"^/actors/v2(?=/|$)")
+_V3_ACTORS = re.compile(r"^/v3/actors(?=/|$)")
 
 
 class NormalizedPaths:
-    """WSGI middleware: ``/actors`` and ``/actors/v2`` are the same place, without a redirect (http-api §1.6)."""
+    """WSGI middleware: ``/actors`` and ``/actors/v2`` are the same place, without a redirect (http-api §1.6).
+
+    ``/v3/actors`` too, seen from Tapis v3. A request with its token header is v3's whatever its path: tapipy asks for
+    three operations without ``/v3``.
+    """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -23,7 +30,8 @@ class NormalizedPaths:
         """Answer the request under its plain path."""
         path = _SLASHES.sub("/", environ.get("PATH_INFO", "") or "/")
         path = path[:-1] if len(path) > 1 and path.endswith("/") else path
-        environ["PATH_INFO"] = _VERSION.sub("/actors", path)
+        environ[V3] = path.startswith("/v3/") or "HTTP_X_TAPIS_TOKEN" in environ
+        environ["PATH_INFO"] = _V3_ACTORS.sub("/actors", _V2.sub("/actors", path))
         return self._app(environ, start_response)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from xml.etree import ElementTree
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
@@ -23,7 +24,9 @@ from abacito.abaco.errors import (
     WrongMethod,
     WrongPassword,
 )
+from abacito.abaco.tokens import MISSING_CREDENTIALS
 from abacito.api import wire
+from abacito.api.face import face
 from abacito.api.parameters import too_long
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,13 @@ STATUS: dict[type[AbacoError], int] = {
 
 #: So much of a body that is refused is read all the same, so that the connection can go on.
 _READ_AND_FORGOTTEN = 1_000_000
+
+# As Tapis v3's services say it; their clients look at the status only.
+_NO_TAPIS_TOKEN = "No access token found in the request."
+_INVALID_TAPIS_TOKEN = "Invalid Tapis token."
+
+_EXPIRED = 900_903, "Access Token Expired"
+_INACTIVE = 900_904, "Access Token Inactive"
 
 NO_SUCH_ENDPOINT = "Invalid request: the API endpoint does not exist or the provided HTTP method is not allowed."
 NOT_ABACO = "Invalid request: the requested URL is not an Abaco endpoint."
@@ -100,9 +110,11 @@ def refuse_unexpected(error: Exception) -> Response:
 
 def _body(error: AbacoError) -> Response:
     match error:
+        case Unauthenticated() if face().is_v3:
+            return wire.error(_NO_TAPIS_TOKEN if error.code == MISSING_CREDENTIALS else _INVALID_TAPIS_TOKEN)
         case Unauthenticated():
             return _fault(error)
-        case GrantRefused():
+        case GrantRefused() if not face().is_v3:
             told = {"error": error.code, "error_description": str(error)}
             return Response(json.dumps(told), content_type="application/json")
         case TookTooLong():  # the proxy's own answer
@@ -116,9 +128,24 @@ def _is_abaco(path: str) -> bool:
 
 def _fault(error: Unauthenticated) -> Response:
     """The gateway's own body: agavepy refreshes its token on these very words (clients §3.3)."""
-    description = (
-        f"Access failure for API: /actors/v2, version: v2 status: ({error.code}) - {error}. "
+    if current_app.config["XML_FAULTS"]:
+        return _xml_fault(error)
+    fault = {"code": error.code, "message": str(error), "description": _described(error.code, str(error))}
+    return Response(json.dumps({"fault": fault}), content_type="application/json")
+
+
+def _xml_fault(error: Unauthenticated) -> Response:
+    """As older gateways have it: there agavepy looks at the code, the first child (clients §3.3)."""
+    inactive = _EXPIRED if error.is_expired else _INACTIVE
+    code, message = (error.code, str(error)) if error.code == MISSING_CREDENTIALS else inactive
+    fault = ElementTree.Element("ams:fault", {"xmlns:ams": "http://wso2.org/apimanager/security"})
+    for name, text in (("code", str(code)), ("message", message), ("description", _described(code, message))):
+        ElementTree.SubElement(fault, f"ams:{name}").text = text
+    return Response(ElementTree.tostring(fault), content_type="application/xml")
+
+
+def _described(code: int, message: str) -> str:
+    return (
+        f"Access failure for API: /actors/v2, version: v2 status: ({code}) - {message}. "
         "Make sure you have given the correct access token"
     )
-    fault = {"code": error.code, "message": str(error), "description": description}
-    return Response(json.dumps({"fault": fault}), content_type="application/json")

@@ -9,7 +9,8 @@ from abacito.abaco.execution import ExecutionStatus
 from abacito.abaco.permission import ALIAS_NONCE_LEVELS, LEVELS
 from abacito.abaco.search import SearchType
 from abacito.abaco.worker import WorkerStatus
-from abacito.api.shapes import NULL, Case, Fields, Nulls, OrNull, Schema, Shape, either, list_of, ref
+from abacito.api.face import Face
+from abacito.api.shapes import NULL, Fields, Nulls, OrNull, Schema, Shape, either, list_of, ref
 
 TEXT: Schema = {"type": "string"}
 BOOLEAN: Schema = {"type": "boolean"}
@@ -34,7 +35,7 @@ _TIME_OR_NONE = either(_TIME, {"const": "None"})
 
 def links(*names: str) -> Schema:
     """The ``_links`` of an object: these and no others."""
-    return Shape(dict.fromkeys(names, _URL), is_raw=True).schema("snake")
+    return Shape(dict.fromkeys(names, _URL), is_raw=True).schema()
 
 
 #: What a user says of an actor, or a default does: any of it may be null, for a JSON null counts as given (§1.4).
@@ -53,6 +54,7 @@ _SETTINGS: Fields = {
     "mem_limit": OrNull(TEXT),
     "name": OrNull(TEXT),
     "privileged": OrNull(BOOLEAN),
+    "run_as_executor": OrNull(BOOLEAN),
     "state": OrNull(JSON),
     "stateless": OrNull(BOOLEAN),
     "status": OrNull(TEXT),
@@ -169,7 +171,12 @@ _SHAPES: Mapping[str, Shape] = {
     "Mailbox": Shape({"messages": COUNT, "_links": links("self", "owner")}),
     "Purge": Shape({"msg": TEXT, "_links": links("self", "owner")}),
     "PostedMessage": Shape(
-        {"execution_id": _ID, "msg": either(JSON, NULL), "_links": links("self", "owner", "messages")},
+        {
+            "execution_id": _ID,
+            "executionId": _ID,
+            "msg": either(JSON, NULL),
+            "_links": links("self", "owner", "messages"),
+        },
     ),
     "Execution": Shape({**_EXECUTION, "api_server": _URL}),
     "FoundExecution": Shape(_EXECUTION, Nulls.KEPT),
@@ -263,7 +270,7 @@ _SHAPES: Mapping[str, Shape] = {
     "Utilization": Shape(
         dict.fromkeys(("currentActors", "totalActors", "workers", "commandQueue"), COUNT), is_raw=True
     ),
-    "Fault": Shape({"fault": Shape({"code": INTEGER, "message": TEXT, "description": TEXT}).schema("snake")}),
+    "Fault": Shape({"fault": Shape({"code": INTEGER, "message": TEXT, "description": TEXT}).schema()}),
     "Health": Shape({"status": {"enum": ["ok", "failing"]}, "parts": {**OBJECT, "additionalProperties": TEXT}}),
 }
 
@@ -275,12 +282,12 @@ _OTHERS: Mapping[str, Schema] = {
 }
 
 
-def schemas(case: Case) -> Mapping[str, Schema]:
-    """All of them by name, as an instance of this case writes them."""
-    return {**{name: shape.schema(case) for name, shape in _SHAPES.items()}, **_OTHERS}
+def schemas(seen: Face) -> Mapping[str, Schema]:
+    """All of them by name, as this face of Abaco shows them."""
+    return {**{name: shape.schema(seen) for name, shape in _SHAPES.items()}, **_OTHERS}
 
 
 def envelope(result: Schema, *, status: str, version: str) -> Schema:
     """The four keys of every answer (http-api §1.1)."""
     fields = {"message": TEXT, "result": result, "status": {"const": status}, "version": {"const": version}}
-    return Shape(fields).schema("snake")
+    return Shape(fields).schema()

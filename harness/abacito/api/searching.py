@@ -93,7 +93,7 @@ def _shown(kind: SearchType, record: Record) -> dict[str, Any]:
 
 def _links(kind: SearchType, record: Record) -> Mapping[str, str]:
     api_server = str(record["api_server"])
-    actor = f"{api_server}/actors/v2/{record['id'] if kind is SearchType.ACTORS else _display_id(record)}"
+    actor = f"{wire.actors_url(api_server)}/{record['id'] if kind is SearchType.ACTORS else _display_id(record)}"
     if kind is SearchType.ACTORS:
         owner = wire.profile_url(api_server, str(record["owner"]))
         return {"self": actor, "owner": owner, "executions": f"{actor}/executions"}

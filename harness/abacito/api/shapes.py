@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from abacito.api import wire
+from abacito.api.face import SNAKE, Case, Face
 
 Schema = Mapping[str, Any]
-Case = Literal["camel", "snake"]
 
 NULL: Schema = {"type": "null"}
 
@@ -41,15 +41,16 @@ class Shape:
     nulls: Nulls = Nulls.BY_CASE
     is_raw: bool = False
 
-    def schema(self, case: Case) -> Schema:
-        """As an instance of this case writes it."""
-        is_absent = self.nulls is Nulls.ABSENT or (self.nulls is Nulls.BY_CASE and case == "camel")
-        names = {field: field if self.is_raw else named(field, case) for field in self.fields}
+    def schema(self, seen: Face = SNAKE) -> Schema:
+        """As this face of Abaco shows it."""
+        fields = {field: schema for field, schema in self.fields.items() if seen.has(field)}
+        is_absent = self.nulls is Nulls.ABSENT or (self.nulls is Nulls.BY_CASE and seen.case == "camel")
+        names = {field: field if self.is_raw else named(field, seen.case) for field in fields}
         return {
             "type": "object",
-            "properties": {names[field]: _value(schema, is_absent) for field, schema in self.fields.items()},
+            "properties": {names[field]: _value(schema, is_absent) for field, schema in fields.items()},
             "required": sorted(
-                names[field] for field, schema in self.fields.items() if not (is_absent and isinstance(schema, OrNull))
+                names[field] for field, schema in fields.items() if not (is_absent and isinstance(schema, OrNull))
             ),
             "additionalProperties": False,
         }

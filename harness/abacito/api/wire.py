@@ -12,6 +12,7 @@ from flask import Response, current_app, request
 
 from abacito.abaco.actor import ActorKey
 from abacito.abaco.bookkeeping import display_time
+from abacito.api.face import face
 
 DEFAULT_MESSAGE = "The request was successful"
 
@@ -40,12 +41,12 @@ def dump(body: Any) -> str:
 
 
 def is_camel() -> bool:
-    """Whether this instance speaks camel case."""
-    return bool(current_app.config["CASE"] == "camel")
+    """Whether the answer is in camel case."""
+    return face().case == "camel"
 
 
 def name(snake: str) -> str:
-    """A field's name in this instance's case."""
+    """A field's name in the case that is spoken."""
     return camel(snake) if is_camel() else snake
 
 
@@ -58,12 +59,12 @@ def camel(snake: str) -> str:
 
 
 def shown(fields: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, Any]:
-    """An object in this instance's case: camel drops nulls (not within lists of executions, there ``keep_nulls``).
+    """An object in the case that is spoken: camel drops nulls (not within lists of executions, there ``keep_nulls``).
 
-    Only the top level is converted; what users put inside a value is theirs.
+    Only the top level is converted; what users put inside a value is theirs. What only v3 has, only v3 shows.
     """
-    drops = is_camel() and not keep_nulls
-    return {name(field): value for field, value in fields.items() if not (drops and value is None)}
+    drops, has = is_camel() and not keep_nulls, face().has
+    return {name(field): value for field, value in fields.items() if has(field) and not (drops and value is None)}
 
 
 def time(moment: datetime | None) -> str | None:
@@ -83,9 +84,14 @@ def rfc1123(moment: datetime | None) -> str | None:
 
 def actor_url(api_server: str, key: ActorKey) -> str:
     """The address of an actor, as in all ``_links``: from the stored api server, never from the request's host."""
-    return f"{api_server}/actors/v2/{key.id}"
+    return f"{actors_url(api_server)}/{key.id}"
+
+
+def actors_url(api_server: str) -> str:
+    """The address of all actors, as this face has it."""
+    return f"{api_server}{face().actors}"
 
 
 def profile_url(api_server: str, username: str) -> str:
     """The address of a user's profile."""
-    return f"{api_server}/profiles/v2/{username}"
+    return f"{api_server}{face().profiles}/{username}"

@@ -59,11 +59,11 @@ class ClientTable:
         self._table = table
 
     def add(self, client: Client) -> bool:
-        """Put a new client; False when its owner has one of that name."""
+        """Put a new client; False when its owner has one of that name, or anybody one of that key."""
         item = {name: getattr(client, name) for name in _CLIENT}
         return not self._table.transact(
             Put((keys.clients(client.tenant, client.owner), client.name), item, is_new()),
-            Put(keys.client(client.key), item),
+            Put(keys.client(client.key), item, is_new()),
         )
 
     def get(self, key: str) -> Client | None:

@@ -317,7 +317,7 @@ class Supervision:
 
     def _spec(self, actor: Actor, message: Message) -> ContainerSpec:
         tenant, held = self._tenant, self._heart.held
-        token = self._access_token(actor)
+        token = self._access_token(actor, message)
         configs = self._workshop.configs.of(actor)
         self._had = had_of(actor) if message.pinned is None else message.pinned
         variables = environment(actor, message, held.worker_id, token, self._workshop.api_server(), configs)
@@ -336,11 +336,13 @@ class Supervision:
             log_limit=tenant.max_log_length,
         )
 
-    def _access_token(self, actor: Actor) -> str:
-        """A fresh token of the actor's owner, whoever posted (execution.md §4); empty when it is to have none."""
+    def _access_token(self, actor: Actor, message: Message) -> str:
+        """A fresh token of the actor's owner, whoever posted (execution.md §4), unless the actor has it otherwise;
+        empty when it is to have none."""
         if not (self._tenant.generate_clients and actor.wants_token):
             return ""
-        return self._workshop.tokens.issue_to_owner(self._tenant, actor.owner)
+        user = message.variables.get("_abaco_username", actor.owner) if actor.run_as_executor else actor.owner
+        return self._workshop.tokens.issue_to(self._tenant, user)
 
     def _labels(self) -> dict[str, str]:
         """Beside those that the runner puts on all it makes."""

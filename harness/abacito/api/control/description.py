@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 
+from abacito.api.face import TAPIS, face
 from abacito.api.openapi import document
 
 bp = Blueprint("description", __name__, url_prefix="/_abacito")
@@ -13,7 +14,7 @@ bp = Blueprint("description", __name__, url_prefix="/_abacito")
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
-    """The OpenAPI document of this instance, in its case; for everybody."""
-    case, version = current_app.config["CASE"], current_app.config["VERSION_TAG"]
-    body = json.dumps(document(current_app, case=case, version=version), indent=2) + "\n"
+    """The OpenAPI document of this instance, in its case, or with ``?face=v3`` of ``/v3/actors``; for everybody."""
+    seen = TAPIS if request.args.get("face") == "v3" else face()
+    body = json.dumps(document(current_app, seen, version=current_app.config["VERSION_TAG"]), indent=2) + "\n"
     return Response(body, content_type="application/json")

@@ -20,13 +20,13 @@ def list_profiles() -> Response:
     who = bearer()
     wanted = request.args.get("username")
     names = [name for name in abaco().gateway.usernames(who.tenant) if wanted in (None, name)]
-    return wire.ok([_shown(name) for name in names], "User details retrieved successfully.")
+    return wire.ok([profile_of(name) for name in names], "User details retrieved successfully.")
 
 
 @bp.get("/me")
 def me() -> Response:
     """The token's user."""
-    return wire.ok(_shown(bearer().username), "User details retrieved successfully.")
+    return wire.ok(profile_of(bearer().username), "User details retrieved successfully.")
 
 
 @bp.get("/<username>")
@@ -35,10 +35,10 @@ def get_profile(username: str) -> Response:
     who: Caller = bearer()
     if username != who.username and username not in abaco().gateway.usernames(who.tenant):
         raise Unknown("User not found.")
-    return wire.ok(_shown(username), "User details retrieved successfully.")
+    return wire.ok(profile_of(username), "User details retrieved successfully.")
 
 
-def _shown(username: str) -> dict[str, Any]:
+def profile_of(username: str) -> dict[str, Any]:
     """A profile, in snake case whatever the instance speaks; all but the name is made up."""
     return {
         "username": username,
