@@ -17,6 +17,7 @@ from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN
 from abacito.abaco.census import Census
 from abacito.abaco.config import Configs
+from abacito.abaco.container import Callback
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.events import Delivery as EventDelivery
 from abacito.abaco.events import Events
@@ -48,6 +49,7 @@ from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
 from abacito.cipher import FernetCipher
 from abacito.client import Abaco
+from abacito.containers import actor_tls
 from abacito.containers.choice import ByImage, choose
 from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
@@ -261,7 +263,8 @@ class Emulator:
         self._port = self._serve(app, settings.host, settings.port, tls)
         if settings.https_port is not None:
             self._https_port = self._serve(app, settings.host, settings.https_port, tls, "https")
-        self._callback_url = self._serve_containers(app)
+        self._callback_url = self._serve_containers(app, tls)
+        self._callback = self._make_callback()
         # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
         self._begin_work()
         self._on_stop("poller", self._end_work)
@@ -275,17 +278,28 @@ class Emulator:
         self._on_stop("server", server.stop)
         return bound
 
-    def _serve_containers(self, app: WSGIApplication) -> str:
-        """What containers are told as ``_abaco_api_server``; loopback is another machine's to them, so they get a
-        listener of their own on their bridge, which nobody else reaches, and which has nothing of ours."""
+    def _serve_containers(self, app: WSGIApplication, tls: Tls) -> str:
+        """Where containers reach the API; loopback is another machine's to them, so they get a listener of their own
+        on their bridge, which nobody else reaches, and which has nothing of ours."""
         host = self.runner.callback_host()
         if self.settings.callback_url or host is None:
             return self.settings.callback_url or self.url
         try:
-            return f"http://{host}:{self._serve(OnlyAbaco(app), host, 0)}"
+            return f"http://{host}:{self._serve(OnlyAbaco(app), host, 0, tls if self.settings.actor_tls else None)}"
         except Unavailable as error:  # Docker Desktop, rootless: the bridge is not on this machine
             log.warning("containers reach the API only by Docker's own name for this machine: %s", error)
             return f"http://host.docker.internal:{self._port}"
+
+    def _make_callback(self) -> Callback:
+        """What they are told of it: where it is, or with ``actor_tls`` a public name, and us as the proxy to it."""
+        if not self.settings.actor_tls:
+            return Callback(self._callback_url)
+        public = next((host for host in self.settings.impersonated_hosts if host not in _LOOPBACK), None)
+        if public is None:
+            raise Misconfigured(
+                "actor_tls: impersonated_hosts has no host but this machine, so actors have none to ask"
+            )
+        return actor_tls.callback(self._folder / "tls", self.ca_pem, public, self._callback_url)
 
     def _on_stop(self, what: str, stop: Callable[[], None]) -> None:
         self._stops.append((what, stop))
@@ -346,7 +360,7 @@ class Emulator:
             stopping=stopping,
             namespace=self.namespace,
             poller=self._owner,
-            api_server=lambda: self._callback_url,
+            callback=lambda: self._callback,
         )
 
     @property

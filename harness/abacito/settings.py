@@ -94,6 +94,7 @@ class Settings(BaseSettings, TenantSettings):
     docker_pull: bool = False
     shared_namespace: bool = True
     callback_url: str | None = None
+    actor_tls: bool = False
     auth: Literal["tokens", "jwt", "none"] = "tokens"
     allow_open: bool = False
     jwt_public_key: str | None = None

@@ -18,7 +18,7 @@ from abacito.abaco.actor import Actor, ActorStatus
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import ADMIN, Caller
 from abacito.abaco.config import Configs
-from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.container import Callback, ContainerEnd, ContainerSpec
 from abacito.abaco.errors import ContainerGone, NameTaken, StartRefused
 from abacito.abaco.events import Events
 from abacito.abaco.execution import ExecutionKey, ExecutionStatus
@@ -412,7 +412,7 @@ class World:
             stopping=threading.Event(),
             namespace="sim",
             poller=name,
-            api_server=lambda: "http://sim",
+            callback=lambda: Callback("http://sim"),
         )
 
     def _register(self, kind: str) -> Actor:

@@ -41,7 +41,8 @@ class ContainerSpec:
     ``environment`` maps to text, or to None for "this variable is absent, even if the image sets it".
     ``binary`` is the message for ``/_abaco_binary_data``; None: no binary message, no such file.
     ``user`` is ``uid`` or ``uid:gid``; None: the image's. ``mem_limit`` in Docker's form (``512m``), ``nano_cpus``
-    in 1e-9 CPU. ``log_limit`` is how many characters of log anybody will ever look at.
+    in 1e-9 CPU. ``log_limit`` is how many characters of log anybody will ever look at. ``search_paths``: a folder, by
+    the name of a variable that lists folders, to stand before what the variable holds otherwise.
     """
 
     name: str
@@ -55,6 +56,26 @@ class ContainerSpec:
     user: str | None = None
     mounts: tuple[Mount, ...] = ()
     log_limit: int = 1_000_000
+    search_paths: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """How a container reaches the API: the URL that it is told, and what it needs beside to get there."""
+
+    api_server: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    search_paths: Mapping[str, str] = field(default_factory=dict)
+    mounts: tuple[Mount, ...] = ()
+
+
+def prepended(variables: Mapping[str, str | None], search_paths: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables, the image's own among them, with each folder before what its variable holds."""
+    held = {name: variables.get(name) for name in search_paths}
+    return {
+        **variables,
+        **{name: f"{path}:{held[name]}" if held[name] else path for name, path in search_paths.items()},
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -490,6 +490,9 @@ class Runner(Protocol):
 
     def find(self, name: str) -> Container | None:
         """The container of that name, whoever made it; None if there is none. Raises RunnerAway."""
+
+    def names(self) -> Collection[str]:
+        """The names of the containers that this emulator has here, whichever process made them. Raises RunnerAway."""
 
     def clear(self) -> None:
         """Remove every container that this runner has made; who waits for one sees it gone."""

@@ -11,6 +11,7 @@ from abacito.abaco import cron, ids
 from abacito.abaco.actor import Actor, ActorKey, ActorStatus
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.caller import Caller
+from abacito.abaco.deletion import Deletion
 from abacito.abaco.errors import Malformed, Unauthorized, Unknown
 from abacito.abaco.linking import Linking
 from abacito.abaco.message import LONGEST_STATE, as_text
@@ -27,7 +28,7 @@ from abacito.abaco.ports import (
 )
 from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
-from abacito.abaco.worker import HALT_ALL, Slot, WorkerStatus
+from abacito.abaco.worker import Slot, WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Registration:
         self._mailboxes, self._rings, self._clock, self._pace = mailboxes, rings, clock, pace
         self._linking, self._authorization = linking, authorization
         self._staffing = Staffing(slots, rings, clock)
+        self._deletion = Deletion(actors, executions, slots, mailboxes)
 
     def register(self, caller: Caller, tenant: Tenant, description: Description) -> Actor:
         """A new actor, SUBMITTED, with a mailbox and a first worker requested; its image is not looked at yet.
@@ -175,26 +177,13 @@ class Registration:
             return DELETED
         self._executions.delete_logs(key)
         deadline = self._pace.monotonic() + DELETION_WAIT_S
-        while not self._deletion_pass(key):
+        while not self._deletion.run_pass(key):
             if self._pace.monotonic() >= deadline:
                 log.warning("actor %s: its workers have not stopped within %.0f s", key.id, DELETION_WAIT_S)
                 return CLEANING_UP
             self._pace.sleep(0.05)
         log.info("actor %s deleted", key.id)
         return DELETED
-
-    def _deletion_pass(self, key: ActorKey) -> bool:
-        """Take the idle slots away, ask the held ones to go; when there were none, the rest. Safe to repeat."""
-        slots = self._slots.list(key)
-        for slot in slots:
-            if not self._slots.delete_idle(slot):
-                self._slots.halt(slot, HALT_ALL)
-        if slots:
-            return not self._slots.list(key) and self._deletion_pass(key)
-        self._mailboxes.delete(key)
-        self._executions.delete_logs(key)  # an execution that was still running has written one since
-        self._actors.delete(key)
-        return True
 
     def _updated(self, tenant: Tenant, actor: Actor, description: Description) -> dict[str, Any]:
         kept = {name: getattr(actor, name) for name in description.keeps if name not in description.settings}

@@ -66,6 +66,11 @@ class Slot:
         return self.ring is not None
 
     @property
+    def is_parked(self) -> bool:
+        """Whether it only keeps the place of an execution that would not start; as a worker it is gone."""
+        return self.execution is not None and not self.is_held
+
+    @property
     def is_up(self) -> bool:
         """Whether its image is at hand; before that, little is known of it."""
         return self.image is not None

@@ -30,6 +30,7 @@ _DOUBLED_SLASHES = re.compile(rb"^(\S+ )//+")
 _ABSOLUTE_FORM = re.compile(rb"^(\S+ )[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\s]*@)?([^/?#@\s]+)")
 
 _HTTPS_PORT = 443
+_TLS_HANDSHAKE = b"\x16\x03"
 
 # cheroot's words for what Abaco has its own for (http-api §3.2).
 _ABACOS_WORDS = {"Malformed Content-Length Header.": "Content Length must be an integer."}
@@ -67,6 +68,8 @@ class _FirstLine:
         """The next line; what has gone from it is in ``host``: the host that an absolute target named."""
         line: bytes = self._reader.readline()
         self.is_connect = line.startswith(b"CONNECT ")
+        if line.startswith(_TLS_HANDSHAKE):
+            log.warning("TLS came where plain HTTP is spoken; agavepy and tapispy inside actors want --actor-tls")
         if absolute := _ABSOLUTE_FORM.match(line):
             method, self.host = absolute.groups()
             line = method + b"/" + line[absolute.end() :]

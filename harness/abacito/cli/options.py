@@ -31,6 +31,11 @@ _EMULATOR = (
     click.option(
         "--jwt-public-key", metavar="KEY", help="Checks assertions: base64 of the DER form.  [a throw-away one]"
     ),
+    click.option(
+        "--actor-tls/--no-actor-tls",
+        default=None,
+        help="Let agavepy, tapispy and tapipy work inside actors, by some more variables and a folder there.  [no]",
+    ),
     click.option("--endpoint-url", metavar="URL", help="Keep state in this AWS-compatible endpoint, not in memory."),
     click.option("-v", "--verbose", count=True, help="Tell more on stderr; twice: everything."),
 )

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 REPOSITORY = "abacito-base"
 
 #: Raise it when what goes into these images changes.
-RECIPE = "1"
+RECIPE = "2"
 
 #: What actors' scripts may call, as far as this machine has it; a busybox brings more.
 COMMANDS = (
@@ -75,8 +75,18 @@ COMMANDS = (
     "whoami",
 )
 
-#: Libraries that programs open at run time, so that no program names them.
-_OPENED_LATER = ("libgcc_s.so.1", "libnss_files.so.2", "libnss_dns.so.2")
+#: Libraries that programs open at run time, and those that compiled Python packages name, so that no program here does.
+_NAMED_LATER = (
+    "libgcc_s.so.1",
+    "libnss_files.so.2",
+    "libnss_dns.so.2",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "libm.so.6",
+    "libstdc++.so.6",
+)
 
 _LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "idle_test", "ensurepip"}
 _LEFT_OUT |= {"turtledemo", "lib2to3"}
@@ -202,7 +212,7 @@ def _libraries(programs: list[Path]) -> list[Path]:
     told = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     named = {Path(path) for path in _LIBRARY.findall(told)}
     folders = {path.parent for path in named if path.name.startswith("libc.")}
-    later = {folder / name for folder in folders for name in _OPENED_LATER if (folder / name).exists()}
+    later = {folder / name for folder in folders for name in _NAMED_LATER if (folder / name).exists()}
     return sorted(named | later)
 
 

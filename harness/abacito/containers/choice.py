@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +48,10 @@ class ByImage:
     def find(self, name: str) -> Container | None:
         """The container of that name, in either."""
         return self.stubs.find(name) or self.main.find(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all containers, in both. Raises RunnerAway."""
+        return {*self.stubs.names(), *self.main.names()}
 
     def clear(self) -> None:
         """Remove all containers, and forget the stubs."""

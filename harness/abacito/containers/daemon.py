@@ -100,3 +100,10 @@ def image_id(client: APIClient, reference: str) -> str | None:
             return str(client.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]  # types-docker's gap
         except ImageNotFound:
             return None
+
+
+def image_environment(client: APIClient, reference: str) -> Mapping[str, str]:
+    """The variables that an image sets. Raises ImageUnavailable, RunnerAway."""
+    with asking(ImageUnavailable):
+        found = client.inspect_image(reference)  # type: ignore[no-untyped-call]  # types-docker's gap
+    return {name: value for name, _, value in (pair.partition("=") for pair in found["Config"]["Env"] or ())}

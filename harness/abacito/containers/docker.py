@@ -12,7 +12,7 @@ from typing import Any
 
 from docker import APIClient
 
-from abacito.abaco.container import ContainerSpec
+from abacito.abaco.container import ContainerSpec, prepended
 from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailable, NameTaken, RunnerAway
 from abacito.containers import daemon
 from abacito.containers.channel import Channel
@@ -160,7 +160,7 @@ class DockerRunner:
             made = self._client.create_container(
                 image,
                 name=spec.name,
-                environment=[k if v is None else f"{k}={v}" for k, v in spec.environment.items()],
+                environment=[k if v is None else f"{k}={v}" for k, v in self._environment(spec, image).items()],
                 labels={**self._labels, **spec.labels, LOG_LIMIT_LABEL: str(spec.log_limit), **meter.labels()},
                 user=spec.user,
                 host_config=self._client.create_host_config(
@@ -173,6 +173,13 @@ class DockerRunner:
                 ),
             )
         return str(made["Id"])
+
+    def _environment(self, spec: ContainerSpec, image: str) -> Mapping[str, str | None]:
+        if not spec.search_paths:
+            return spec.environment
+        images_own = daemon.image_environment(self._client, image)
+        kept = {name: images_own[name] for name in spec.search_paths if name in images_own}
+        return prepended({**kept, **spec.environment}, spec.search_paths)
 
     def _adopted(self, found: Mapping[str, Any]) -> DockerContainer:
         labels: Mapping[str, str] = found["Config"]["Labels"] or {}

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.container import ContainerEnd, ContainerSpec, prepended
 from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailable, NameTaken, StartRefused
 from abacito.abaco.ports import ContainerState
 from abacito.abaco.time import real_monotonic
@@ -194,7 +194,7 @@ class ProcessContainer:
 
     def _environment(self) -> dict[str, str]:
         """The image's variables, then the execution's; None takes one away. Names end at a "=", as in Docker."""
-        merged = {**self._layout.image.environment, **self._spec.environment}
+        merged = prepended({**self._layout.image.environment, **self._spec.environment}, self._spec.search_paths)
         pairs = (f"{name}={value}".partition("=") for name, value in merged.items() if value is not None)
         return {name: value for name, _, value in pairs}
 

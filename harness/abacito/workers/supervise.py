@@ -13,7 +13,7 @@ from typing import TypeVar
 from abacito.abaco.actor import Actor, ActorStatus
 from abacito.abaco.bookkeeping import kept_log, log_expiry, outcome_of
 from abacito.abaco.config import Configs
-from abacito.abaco.container import ContainerEnd, ContainerSpec
+from abacito.abaco.container import Callback, ContainerEnd, ContainerSpec
 from abacito.abaco.errors import (
     ContainerGone,
     CreationRefused,
@@ -78,7 +78,7 @@ class Ended(Enum):
 class Workshop:
     """All that workers work with; one per poller.
 
-    ``api_server`` is what containers are told as ``_abaco_api_server``; ``poller`` names us in the slots that we hold.
+    ``callback`` tells how containers reach the API; ``poller`` names us in the slots that we hold.
     """
 
     actors: ActorRecords
@@ -98,7 +98,7 @@ class Workshop:
     stopping: threading.Event
     namespace: str
     poller: str
-    api_server: Callable[[], str]
+    callback: Callable[[], Callback]
 
     def container_name(self, key: ExecutionKey) -> str:
         """By this name every poller finds the execution's container, and no second one can be made."""
@@ -320,20 +320,22 @@ class Supervision:
         token = self._access_token(actor, message)
         configs = self._workshop.configs.of(actor)
         self._had = had_of(actor) if message.pinned is None else message.pinned
-        variables = environment(actor, message, held.worker_id, token, self._workshop.api_server(), configs)
+        callback = self._workshop.callback()
+        variables = environment(actor, message, held.worker_id, token, callback.api_server, configs)
         max_cpus = actor.max_cpus or tenant.max_cpus
         return ContainerSpec(
             name=self._name,
             image=actor.image or "",
-            environment=variables,
+            environment={**variables, **callback.variables},
             labels=self._labels(),
             binary=message.binary,
             privileged=bool(actor.privileged),
             mem_limit=actor.mem_limit or tenant.mem_limit,
             nano_cpus=max_cpus if max_cpus > 0 else None,
             user=_user(actor),
-            mounts=actor.mounts,
+            mounts=(*actor.mounts, *callback.mounts),
             log_limit=tenant.max_log_length,
+            search_paths=callback.search_paths,
         )
 
     def _access_token(self, actor: Actor, message: Message) -> str:
