@@ -8,6 +8,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from abacito.abaco import ids
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK_OF = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 #: So many slow webhooks may be waited for at once before other actors' events wait too.
 _EVENT_THREADS = 4
 
@@ -129,16 +131,16 @@ class Emulator:
     @property
     def url(self) -> str:
         """The base URL, without a slash at the end."""
-        return f"http://{self._own_host}:{self._port}"
+        return f"http://{_in_url(self._own_host)}:{self._port}"
 
     @property
     def https_url(self) -> str | None:
         """The base URL of the listener that is TLS from its first byte; None unless ``https_port`` is set."""
-        return None if self._https_port is None else f"https://{self._own_host}:{self._https_port}"
+        return None if self._https_port is None else f"https://{_in_url(self._own_host)}:{self._https_port}"
 
     @property
     def _own_host(self) -> str:
-        return "127.0.0.1" if self.settings.host in ("", "0.0.0.0", "::") else self.settings.host
+        return _LOOPBACK_OF.get(self.settings.host, self.settings.host)
 
     @property
     def ca_pem(self) -> str:
@@ -175,12 +177,21 @@ class Emulator:
         tenant = tenant or self.settings.tenant
         if self.settings.auth == "none":
             return {"tenant": tenant}
-        token = self.token_for(username, tenant)
         if self.settings.auth == "tokens":
-            return {"Authorization": f"Bearer {token}"}
+            return {"Authorization": f"Bearer {self.token_for(username, tenant)}"}
+        return self.assertion_for(self._gateway.account(username, tenant))
+
+    def assertion_for(self, user: User, life_s: int | None = None) -> dict[str, str]:
+        """The header that speaks for this user where assertions count, for ever or for so many seconds of our clock.
+
+        Raises Misconfigured where they do not count, or are signed by somebody else.
+        """
+        if self.settings.auth != "jwt":
+            raise Misconfigured(f"auth = {self.settings.auth!r}: assertions count with auth = 'jwt' only")
         if self.settings.jwt_public_key:
             raise Misconfigured("jwt_public_key is set: only who has the private key can sign assertions")
-        return {header_name(tenant): self.signer.sign(username, self.settings.accounts()[tenant, username].roles)}
+        expires = self.clock.now() + timedelta(seconds=life_s) if life_s else None
+        return {header_name(user.tenant): self.signer.sign(user.username, sorted(user.roles), expires)}
 
     def login(self, username: str, tenant: str | None = None) -> dict[str, str]:
         """A new pair of tokens for this user, and the OAuth client by which it is renewed.
@@ -408,6 +419,7 @@ class Emulator:
             sync_timeout_s=settings.sync_timeout,
             xml_faults=settings.gateway_faults == "xml",
             token_key=lambda: self.signer.public_key_pem,
+            assertion_for=self.assertion_for,
         )
         return create_app(abaco, self._identity(), instance)
 
@@ -418,6 +430,10 @@ class Emulator:
         if settings.auth == "jwt":
             return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self.clock)
         return TokenIdentity(self._tokens)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _state(part: str, look: Callable[[], object]) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ import requests
 
 from abacito.abaco.time import real_monotonic
 from abacito.client import Abaco, Execution
+from abacito.emulator import Emulator
+from abacito.settings import Settings
 
 ABACITO = [sys.executable, "-m", "abacito"]
 
@@ -226,6 +229,38 @@ def test_token_prints_a_token_of_any_user_and_nothing_else(
     assert (shown["username"], shown["tenant"]) == ("jdoe", "TACC-PROD")
     assert 50 < shown["expires_in"] <= 60
     assert token.count("\n") == 1
+
+
+def test_token_gives_roles_that_the_user_has_not(served: tuple[subprocess.Popen[str], dict[str, str]]) -> None:
+    _, facts = served
+
+    def status(*options: str) -> int:
+        command = [*ABACITO, "token", "--user", "jdoe", *options, "--target", facts["url"]]
+        token = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.get(f"{facts['url']}/actors/admin", headers=headers, timeout=10).status_code
+
+    assert [status(), status("--role", "Internal/abaco-admin")] == [400, 200]
+
+
+def test_token_jwt_prints_the_header_that_speaks_for_a_user() -> None:
+    command = [*ABACITO, "token", "--jwt", "--user", "jdoe", "--ttl", "60", "--target"]
+    with Emulator(Settings.read(port=0, runner="process", auth="jwt")) as emulator:
+        asked = [*command, emulator.url]
+        line = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+        name, _, text = line.strip().partition(": ")
+
+        def status() -> int:
+            return requests.get(f"{emulator.url}/actors", headers={name: text}, timeout=10).status_code
+
+        before = status()
+        emulator.clock.travel(timedelta(seconds=62))
+
+        assert (name.upper(), before, status()) == ("X-JWT-ASSERTION-TACC-PROD", 200, 400)
+    with Emulator(Settings.read(port=0, runner="process")) as emulator:
+        refused = subprocess.run([*command, emulator.url], capture_output=True, text=True, timeout=60, check=False)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "assertions count with auth = 'jwt' only" in refused.stderr
 
 
 def test_the_exports_for_curl_are_all_that_the_lecture_needs(

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 
 from abacito.abaco.time import real_monotonic
+from abacito.emulator import Emulator
+from abacito.settings import Settings
 
 
 def test_serve_writes_the_certificate_that_verifies_it_and_removes_it_at_the_end(tmp_path: Path) -> None:
@@ -38,3 +41,14 @@ def test_serve_writes_the_certificate_that_verifies_it_and_removes_it_at_the_end
     assert by_port.json() == by_proxy.json()
     assert process.returncode == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_address_of_ipv6_stands_in_brackets_in_urls(host: str) -> None:
+    with Emulator(Settings.read(port=0, https_port=0, host=host, runner="process")) as emulator:
+        assert emulator.url.startswith("http://[::1]:")
+        assert (emulator.https_url or "").startswith("https://[::1]:")
+        headers = emulator.headers_for("admin")
+        answer = requests.get(f"{emulator.url}/actors", headers=headers, timeout=10)
+
+    assert answer.status_code == 200

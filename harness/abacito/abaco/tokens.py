@@ -38,7 +38,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """What is kept of a token: never its text. ``roles`` are those of a user who is in no settings; else None.
+    """What is kept of a token: never its text. ``roles``: in place of those that its user has in the settings.
 
     Of a refresh token, ``renews`` is the hash of the access token that it renews, and ``client`` whose it is.
     """
@@ -94,13 +94,14 @@ class Tokens:
         self._records, self._clock, self._users = records, clock, users
         self._mint, self.life_s = mint, life_s
 
-    def issue(self, tenant: str, username: str, life_s: int | None = None) -> str:
-        """A new token of this user's, good for ``life_s`` seconds of the emulator's clock.
+    def issue(self, tenant: str, username: str, life_s: int | None = None, roles: frozenset[str] | None = None) -> str:
+        """A new token of this user's, good for ``life_s`` seconds of the emulator's clock, with his roles or these.
 
-        Raises Malformed for a user nobody knows.
+        Raises Malformed for a user nobody knows, unless it is told what roles he has.
         """
-        self._check_user(tenant, username)
-        return self._put(tenant, username, life_s or self.life_s, None)
+        if roles is None:
+            self._check_user(tenant, username)
+        return self._put(tenant, username, life_s or self.life_s, roles)
 
     def issue_to(self, tenant: Tenant, username: str) -> str:
         """A new token for a container. Its user may be in no settings (assertions name whom they like, users are
@@ -169,7 +170,7 @@ class Tokens:
 
     def _roles(self, token: StoredToken) -> frozenset[str] | None:
         user = self._users.get((token.tenant, token.username))
-        return user.roles if user else token.roles
+        return token.roles if token.roles is not None or user is None else user.roles
 
 
 def _digest(text: str) -> str:

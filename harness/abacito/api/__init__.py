@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Response, request
 
 from abacito.abaco.platform import Abaco
+from abacito.abaco.tokens import User
 from abacito.api import (
     actors,
     admin,
@@ -54,7 +55,7 @@ class Instance:
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
     ``xml_faults``: the gateway says so in XML, with an older one's codes. ``token_key`` tells the public key of tokens,
     as PEM. ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has
-    ended.
+    ended. ``assertion_for`` tells the header with a signed assertion for a user, who is to have it so many seconds.
     """
 
     case: str
@@ -64,6 +65,7 @@ class Instance:
     sync_timeout_s: float | None = None
     xml_faults: bool = False
     token_key: Callable[[], str] = str
+    assertion_for: Callable[[User, int | None], Mapping[str, str]] | None = None
 
 
 def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
@@ -74,6 +76,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         VERSION_TAG=instance.version_tag,
         ACCEPT_NONCE=instance.accept_nonce,
         TOKEN_KEY=instance.token_key,
+        ASSERTION_FOR=instance.assertion_for,
         SEARCH_ERROR_STATUS=instance.search_error_status,
         SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,
         XML_FAULTS=instance.xml_faults,

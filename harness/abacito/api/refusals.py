@@ -14,6 +14,7 @@ from abacito.abaco.errors import (
     Absent,
     GrantRefused,
     Malformed,
+    Misconfigured,
     Refusal,
     TookTooLong,
     Unauthenticated,
@@ -44,6 +45,7 @@ STATUS: dict[type[AbacoError], int] = {
     WrongMethod: 405,  # http-api §1.6
     Unrecognized: 500,  # http-api-more §4.6
     Refusal: 400,
+    Misconfigured: 400,  # what is asked for does not go with our settings
     Unavailable: 503,
     AbacoError: 500,
 }

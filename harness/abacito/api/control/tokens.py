@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from abacito.abaco.errors import Malformed
+from abacito.abaco.tokens import User
 from abacito.api import wire
 from abacito.api.caller import abaco, bearer
 from abacito.api.control.loopback import only_from_here
@@ -19,17 +20,22 @@ bp.before_request(only_from_here)
 
 @bp.post("/tokens")
 def create_token() -> Response:
-    """``{"username", "tenant", "ttl_s"}``, all optional: a token of his; with ``"client": true`` a pair, and the OAuth
-    client by which it is renewed."""
+    """``{"username", "tenant", "roles", "ttl_s"}``, all optional: a token of his, with his roles or these.
+
+    With ``"client": true`` a pair, and the OAuth client by which it is renewed; with ``"assertion": true`` the header
+    that speaks for him where assertions count.
+    """
     given = _given()
-    user = abaco().gateway.account(given.get("username"), given.get("tenant"))
-    facts = {"username": user.username, "tenant": user.tenant}
+    user = _user(given)
+    facts: dict[str, Any] = {"username": user.username, "tenant": user.tenant}
+    if given.get("assertion"):
+        return wire.ok({**facts, "headers": current_app.config["ASSERTION_FOR"](user, _life_s(given))})
     if given.get("client"):
         client, pair = abaco().gateway.login(user)
         tokens = {"access_token": pair.access, "refresh_token": pair.refresh, "expires_in": pair.life_s}
         return wire.ok({**facts, **tokens, "client_key": client.key, "client_secret": client.secret})
     life_s = _life_s(given)
-    token = abaco().tokens.issue(user.tenant, user.username, life_s)
+    token = abaco().tokens.issue(user.tenant, user.username, life_s, user.roles if given.get("roles") else None)
     return wire.ok({**facts, "access_token": token, "expires_in": life_s or abaco().tokens.life_s})
 
 
@@ -47,6 +53,20 @@ def _given() -> dict[str, Any]:
     if body is NOT_JSON or not (body is None or isinstance(body, dict)):
         raise Malformed('The body must be a JSON object such as {"username": "jdoe", "ttl_s": 60}.')
     return body or {}
+
+
+def _user(given: dict[str, Any]) -> User:
+    """Whom it is for: an account, or with ``roles`` anybody, who then has these."""
+    username, tenant, roles = given.get("username"), given.get("tenant"), given.get("roles")
+    if not roles:
+        return abaco().gateway.account(username, tenant)
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise Malformed(f"roles = {roles!r}: it is a list of texts, such as Internal/everyone.")
+    for name, word in (("username", username), ("tenant", tenant)):
+        if not isinstance(word, str | None):
+            raise Malformed(f"{name} = {word!r}: it is a text.")
+    known = abaco().gateway
+    return User(username or known.account(None, tenant).username, "", tenant or known.tenants()[0], frozenset(roles))
 
 
 def _life_s(given: dict[str, Any]) -> int | None:
