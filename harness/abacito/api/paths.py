@@ -19,8 +19,8 @@ _V3_ACTORS = re.compile(r"^/v3/actors(?=/|$)")
 class NormalizedPaths:
     """WSGI middleware: ``/actors`` and ``/actors/v2`` are the same place, without a redirect (http-api §1.6).
 
-    ``/v3/actors`` too, seen from Tapis v3. A request with its token header is v3's whatever its path: tapipy asks for
-    three operations without ``/v3``.
+    ``/v3/actors`` too, seen from Tapis v3. With its token header ``/actors`` is v3's as well: tapipy asks for three
+    operations without ``/v3``.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
@@ -30,7 +30,7 @@ class NormalizedPaths:
         """Answer the request under its plain path."""
         path = _SLASHES.sub("/", environ.get("PATH_INFO", "") or "/")
         path = path[:-1] if len(path) > 1 and path.endswith("/") else path
-        environ[V3] = path.startswith("/v3/") or "HTTP_X_TAPIS_TOKEN" in environ
+        environ[V3] = path.startswith("/v3/") or ("HTTP_X_TAPIS_TOKEN" in environ and path.startswith("/actors"))
         environ["PATH_INFO"] = _V3_ACTORS.sub("/actors", _V2.sub("/actors", path))
         return self._app(environ, start_response)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from cheroot.makefile import MakeFile
-from cheroot.server import HTTPConnection, HTTPRequest
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest, comma_separated_headers
 from cheroot.wsgi import Server as CherootServer
 
 from abacito.abaco.errors import Unavailable
@@ -76,12 +76,28 @@ class _FirstLine:
         return _DOUBLED_SLASHES.sub(rb"\1/", line)
 
 
+class _HeaderReader(HeaderReader):
+    """Passes over names with an underscore, as the proxy before Abaco does: WSGI would take it for a hyphen."""
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name
+
+
+class _Headers(dict[bytes, bytes]):
+    """What is repeated is one list (RFC 9110 §5.3), so that of two tokens neither counts; cheroot keeps the last."""
+
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        is_folded = name in comma_separated_headers  # by cheroot itself
+        super().__setitem__(name, value if is_folded or name not in self else self[name] + b", " + value)
+
+
 class _Request(HTTPRequest):
     """``GET //actors`` is a path here, as for the proxy before Abaco; cheroot would take ``actors`` for a host.
 
     ``GET http://any.name/actors`` and ``CONNECT any.name:443`` are what clients send that take us for their proxy.
     """
 
+    header_reader = _HeaderReader()
     _host: bytes | None = None
 
     @property
@@ -104,8 +120,10 @@ class _Request(HTTPRequest):
 
     def read_request_headers(self) -> bool:
         """Read the headers; a host in the request line counts over theirs (RFC 9112 §3.2.2)."""
+        self.inheaders = _Headers()
         good = bool(super().read_request_headers())  # type: ignore[no-untyped-call] # cheroot has no types
         if self._host is not None:
+            self.inheaders.pop(b"Host", None)
             self.inheaders[b"Host"] = self._host
         return good
 
