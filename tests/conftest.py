@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from abacito.api.openapi import document
 from tests.openapi import Checker
+from tests.secrets import Grep
 
 pytest_plugins = ["pytester"]
 
@@ -20,6 +22,12 @@ settings.load_profile(os.environ.get("ABACITO_TEST_PROFILE", "quick"))
 
 _answers = Checker(lambda app, seen: document(app, seen, version=app.config["VERSION_TAG"]))
 flask.request_finished.connect(_answers.check)
+
+_logs = Grep()
+flask.request_finished.connect(_logs.look)
+for _name in ("abacito", "cheroot"):
+    logging.getLogger(_name).setLevel(logging.DEBUG)
+logging.getLogger().addHandler(_logs)
 
 _REQUIRE_DOCKER = os.environ.get("ABACITO_TEST_REQUIRE_DOCKER") == "1"
 
@@ -45,6 +53,14 @@ def _answers_are_as_described() -> Iterator[None]:
     yield
     faults = _answers.faults()
     assert not faults, "answers that the OpenAPI document does not have:\n" + "\n".join(faults)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_secret_is_logged() -> Iterator[None]:
+    """Whatever a test has an emulator in this process do, no token, nonce, password or secret stands in a log."""
+    yield
+    lines = _logs.found()
+    assert not lines, "secrets in the log:\n" + "\n".join(lines)
 
 
 @pytest.fixture(autouse=True)
