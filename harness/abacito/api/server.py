@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from cheroot.makefile import MakeFile
-from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest, comma_separated_headers
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as CherootServer
 
 from abacito.abaco.errors import Unavailable
@@ -87,7 +87,7 @@ class _Headers(dict[bytes, bytes]):
     """What is repeated is one list (RFC 9110 §5.3), so that of two tokens neither counts; cheroot keeps the last."""
 
     def __setitem__(self, name: bytes, value: bytes) -> None:
-        is_folded = name in comma_separated_headers  # by cheroot itself
+        is_folded = value.startswith(self.get(name, b"") + b", ")  # by cheroot itself
         super().__setitem__(name, value if is_folded or name not in self else self[name] + b", " + value)
 
 
