@@ -35,6 +35,7 @@ def environment_of(emulator: Emulator, message: Any) -> tuple[dict[str, str], st
 @pytest.mark.parametrize(
     "client", ["agavepy", *(pytest.param(each, marks=pytest.mark.slow) for each in ("tapispy", "tapipy"))]
 )
+@pytest.mark.walks("agavepy", "tapispy", "tapipy", steps=["actor-side context"])
 def test_get_context_has_the_json_that_was_sent(
     emulator: Emulator, python_of: Callable[[str], Path], client: str
 ) -> None:

@@ -58,6 +58,7 @@ def image(tmp_path: Path) -> Path:
         pytest.param("tapispy", "tapispy.tapis", "Tapis", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.walks("agavepy", "tapispy", steps=["executors", "async responses"])
 def test_an_executor_runs_functions_in_an_actor_and_fetches_their_values(
     emulator: Emulator, image: Path, python_of: Callable[[str], Path], client: str, module: str, kind: str
 ) -> None:

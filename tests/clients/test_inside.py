@@ -84,6 +84,7 @@ def ran(abaco: Abaco, folder: Path) -> Execution:
     "client",
     ["agavepy", pytest.param("tapispy", marks=pytest.mark.slow), pytest.param("tapipy", marks=pytest.mark.slow)],
 )
+@pytest.mark.walks("agavepy", "tapispy", "tapipy", steps=["actor-side context"])
 def test_a_client_in_a_container_finds_its_way_by_itself_with_actor_tls(
     emulator: Emulator, image: Callable[[str, str], Path], client: str
 ) -> None:

@@ -52,6 +52,7 @@ def tapipy(python_of: Callable[[str], Path]) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.walks("tapipy", steps=["log in"])
 def test_tapipy_finds_its_tenant_and_gets_tokens_that_it_can_check(
     emulator: Emulator, tapipy: Callable[..., dict[str, Any]]
 ) -> None:
@@ -67,6 +68,9 @@ def test_tapipy_finds_its_tenant_and_gets_tokens_that_it_can_check(
     assert seen["wrong token"] == "UnauthorizedError"
 
 
+@pytest.mark.walks("tapipy", steps=["register", "list", "get", "send raw", "send JSON", "send binary", "wait"])
+@pytest.mark.walks("tapipy", steps=["details", "logs", "results", "state", "nonces", "permissions", "aliases"])
+@pytest.mark.walks("tapipy", steps=["update", "delete", "expired token", "refresh"])
 def test_tapipy_walks_through_all_its_operations_and_past_the_end_of_its_token(
     emulator: Emulator, tapipy: Callable[..., dict[str, Any]], expire: str
 ) -> None:

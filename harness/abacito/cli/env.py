@@ -19,16 +19,24 @@ from abacito.cli.options import target_option
 _HOST = "api.tacc.utexas.edu"
 _TENANT_CODE = "tacc.prod"
 
-# The lecture's own command: who am I, and for how long? With a new pair of tokens when it is asked to refresh.
+# The lecture's own command, auth-check -v: who am I, and for how long? With --refresh it fetches a new pair of tokens
+# first; when there is none to be had, the old ones stay. Ends with 1 when the token does not count, with 2 when asked
+# for something else.
 _AUTH_CHECK = r"""auth-check() {
-  if [ "$1" = --refresh ]; then
-    _pair=$(curl -s -u "$CLIENT_KEY:$CLIENT_SECRET" -d grant_type=refresh_token \
-      -d "refresh_token=$REFRESH_TOKEN" "$BASE/token")
-    TOKEN=$(printf %s "$_pair" | sed 's/.*"access_token": "\([^"]*\)".*/\1/')
-    REFRESH_TOKEN=$(printf %s "$_pair" | sed 's/.*"refresh_token": "\([^"]*\)".*/\1/')
-    export TOKEN REFRESH_TOKEN
-  fi
-  curl -s -H "Authorization: Bearer $TOKEN" "$BASE/_abacito/tokens"
+  local option pair
+  for option in "$@"; do
+    case $option in
+      -v|--verbose) ;;
+      --refresh)
+        pair=$(curl -s --noproxy '*' --fail-with-body -u "$CLIENT_KEY:$CLIENT_SECRET" -d grant_type=refresh_token \
+          -d "refresh_token=$REFRESH_TOKEN" "$BASE/token") || { printf '%s\n' "$pair" >&2; return 1; }
+        TOKEN=$(printf %s "$pair" | sed 's/.*"access_token": "\([^"]*\)".*/\1/')
+        REFRESH_TOKEN=$(printf %s "$pair" | sed 's/.*"refresh_token": "\([^"]*\)".*/\1/')
+        export TOKEN REFRESH_TOKEN ;;
+      *) echo "usage: auth-check [-v] [--refresh]" >&2; return 2 ;;
+    esac
+  done
+  curl -s --noproxy '*' --fail-with-body -H "Authorization: Bearer $TOKEN" "$BASE/_abacito/tokens" || return 1
 }"""
 
 
