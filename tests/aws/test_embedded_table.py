@@ -35,6 +35,9 @@ def make(dynamodb: Any, name: str, kind: str = "S", *, sorted_by: bool = True) -
     )
 
 
+ONE, NO = {"N": "1"}, {"BOOL": False}
+
+
 class Pair:
     """The same history on a table of moto's and one of ours."""
 
@@ -95,19 +98,35 @@ class Pair:
         return self.tidy({"TableName": self.name, "Item": item, **self.condition()})
 
     def update_parameters(self) -> dict[str, Any]:
-        change, values = self.random.choice(
-            [
-                ("SET #t = :t", {":t": {"S": "later"}}),
-                ("ADD n :one", {":one": {"N": "1"}}),
-                ("SET #t = :t REMOVE b", {":t": {"NULL": True}}),
-                ("SET #t = if_not_exists(#t, :t) ADD n :one", {":t": {"SS": ["u", "v"]}, ":one": {"N": "-1"}}),
-            ]
-        )
+        changes: list[tuple[str, dict[str, Any]]] = [
+            ("SET #t = :t", {":t": {"S": "later"}}),
+            ("ADD n :one", {":one": {"N": "1"}}),
+            ("SET #t = :t REMOVE b", {":t": {"NULL": True}}),
+            ("SET #t = if_not_exists(#t, :t) ADD n :one", {":t": {"SS": ["u", "v"]}, ":one": {"N": "-1"}}),
+            # What plain.py does by hand, or nearly so.
+            ("SET #t = :t", {":t": {"B": b"\xfe"}}),
+            (
+                "SET #t = :t, #f = :f ADD #n :one REMOVE #m, #b",
+                {":t": {"S": ""}, ":f": {"BOOL": False}, ":one": ONE},
+            ),
+            ("ADD #n :one, #t :one", {":one": ONE}),
+            ("ADD #n :one REMOVE #t", {":one": {"N": "1.5"}}),
+            ("ADD #b :one", {":one": ONE}),
+            ("REMOVE #t, #b", {}),
+            ("SET #t = :t REMOVE #t", {":t": {"S": "both"}}),
+            ("SET #t = :t ADD #n :one", {":t": {"L": [{"N": "1"}]}, ":one": ONE}),
+            ("SET #t = :t", {":t": {"S": "later"}, ":unused": {"S": "x"}}),
+            ("SET #t = :t, #k = :t", {":t": {"S": "key"}}),
+            ("SET #t = :missing", {":t": {"S": "later"}}),
+        ]
+        change, values = self.random.choice(changes)
         when = self.condition()
-        values |= when.pop("ExpressionAttributeValues", {})
-        names = {"ExpressionAttributeNames": {"#t": "t"}} if "#t" in change else {}
+        values = {**values, **when.pop("ExpressionAttributeValues", {})}
+        used = {"#t": "t", "#f": "f", "#n": "n", "#m": "m", "#b": "b", "#k": "pk"}
+        used = {mark: name for mark, name in used.items() if mark in change or self.random.random() < 0.02}
+        names = {"ExpressionAttributeNames": used} if used else {}
         asked = {"Key": self.key(), "UpdateExpression": change, "ExpressionAttributeValues": values}
-        return {"TableName": self.name, **asked, **names, **when}
+        return self.tidy({"TableName": self.name, **asked, **names, **when})
 
     def tidy(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in asked.items() if value != {}}
@@ -120,7 +139,9 @@ class Pair:
         self.do("update_item", **self.update_parameters(), ReturnValues=shown)
 
     def delete(self) -> None:
-        self.do("delete_item", **self.tidy({"TableName": self.name, "Key": self.key(), **self.condition()}))
+        shown = self.random.choice(["NONE", "ALL_OLD"])
+        asked = self.tidy({"TableName": self.name, "Key": self.key(), **self.condition()})
+        self.do("delete_item", **asked, ReturnValues=shown)
 
     def get(self) -> None:
         self.do("get_item", TableName=self.name, Key=self.key(), ConsistentRead=True)

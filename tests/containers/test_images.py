@@ -129,7 +129,18 @@ def test_a_folder_may_be_named_from_where_one_stands(
 
 
 def test_a_name_is_first_tried_as_it_is() -> None:
-    assert images_of(ADaemon()).likely("abacosamples/test") == "abacosamples/test"
+    assert images_of(ADaemon()).likely("some/image") == "some/image"
+
+
+def test_a_public_name_is_first_tried_as_what_the_daemon_has_of_it_now() -> None:
+    daemon = ADaemon("busybox")
+    images = images_of(daemon)
+    bundled = images.likely("abacosamples/test")
+
+    daemon.images["abacosamples/test"] = "sha256:the users own"
+
+    assert bundled.startswith("abacito-actors/test:")
+    assert images.likely("abacosamples/test") == "abacosamples/test"
 
 
 def test_prepare_answers_the_id_that_the_daemon_has_now() -> None:

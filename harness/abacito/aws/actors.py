@@ -98,7 +98,7 @@ class ActorTable:
 
     def begin_deletion(self, key: ActorKey) -> bool:
         """SHUTTING_DOWN; False when there is no such actor."""
-        change = {"status": str(ActorStatus.SHUTTING_DOWN)}
+        change: dict[str, Value] = {"status": str(ActorStatus.SHUTTING_DOWN), "is_going": True}
         return self._table.update(Update(keys.actor(key), change, when=exists())) is not None
 
     def delete(self, key: ActorKey) -> None:
@@ -178,4 +178,5 @@ def _actor(key: ActorKey, item: Item) -> Actor:
         revision=int(item["revision"]),
         totals=_totals(item),
         purged_before=int(item.get("purged_before", 0)),
+        is_going=bool(item.get("is_going", False)),
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Bucket:
-    """One bucket of texts."""
+    """One bucket of texts and bytes."""
 
     def __init__(self, client: S3Client, name: str) -> None:
         self._client, self._name = client, name
@@ -26,12 +26,21 @@ class Bucket:
 
     def put(self, key: str, text: str) -> None:
         """Write an object; the same key again replaces it."""
-        self._client.put_object(Bucket=self._name, Key=key, Body=text.encode())
+        self.put_bytes(key, text.encode())
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """The same with bytes."""
+        self._client.put_object(Bucket=self._name, Key=key, Body=data)
 
     def get(self, key: str) -> str | None:
         """The object's text; None when there is none."""
+        data = self.get_bytes(key)
+        return None if data is None else data.decode()
+
+    def get_bytes(self, key: str) -> bytes | None:
+        """The object's bytes; None when there is none."""
         try:
-            return self._client.get_object(Bucket=self._name, Key=key)["Body"].read().decode()
+            return self._client.get_object(Bucket=self._name, Key=key)["Body"].read()
         except self._client.exceptions.NoSuchKey:
             return None
 

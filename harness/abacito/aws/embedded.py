@@ -1,4 +1,4 @@
-"""moto in this process as an AWS of one emulator's own; the only file that knows moto's insides (5.2).
+"""moto in this process as an AWS of one emulator's own; this file and ``plain.py`` know moto's insides (5.2), no other.
 
 What is better here than in stock moto, and why:
 
@@ -7,6 +7,9 @@ What is better here than in stock moto, and why:
 - Its SQS walks the whole queue on every call, and lives on the wall clock: here heaps and dicts, on a monotonic clock.
 - Its DynamoDB sorts the whole table for a query and copies it for a transaction: here a page costs a page, and a
   transaction what it touches.
+- It parses, checks and copies an item several times to change one attribute: ``plain.py`` does what is simple at once.
+- A call goes a long way: boto3 makes HTTP of it, which moto reads, answers by HTTP, and boto3 reads that. Calls about
+  items, messages and whole objects are handed over as they are (``direct.py``): a tenth of the time.
 - Its classes are abstract to mypy, though not to Python: hence the ignored ``abstract``.
 - It finds its data by account in global registries, which any ``mock_aws()`` in the process wipes: our backends are in
   no registry at all. Our clients' requests go straight to them, so nothing of moto or botocore is patched.
@@ -18,14 +21,17 @@ import base64
 import bisect
 import copy
 import heapq
+import io
 import itertools
 import json
 import os
+import re
 import threading
 import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC
 from enum import Enum, auto
 from functools import cache, partial
 from typing import Any, Literal, Self, TypeAlias
@@ -33,19 +39,22 @@ from urllib.parse import urlparse
 
 import boto3
 import botocore.session
-from botocore import UNSIGNED
+from botocore import UNSIGNED, xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
+from botocore.response import StreamingBody
 from moto.core.base_backend import backend_lock
 from moto.core.botocore_stubber import MockRawResponse
+from moto.core.exceptions import ServiceException
 from moto.core.model_instances import model_data
 from moto.core.models import botocore_stubber
 from moto.core.request import Request, normalize_request
 from moto.core.responses import ActionResult
+from moto.dynamodb.comparisons import create_condition_expression_parser
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
-from moto.dynamodb.responses import DynamoHandler, DynamoResult
+from moto.dynamodb.responses import DynamoHandler, DynamoResult, validate_put_has_empty_keys
 from moto.s3.exceptions import BucketAlreadyExists, InvalidBucketName, MissingBucket
 from moto.s3.models import (
     MAX_BUCKET_NAME_LENGTH,
@@ -67,6 +76,9 @@ from moto.sqs.models import (
 )
 from moto.sqs.responses import SQSResponse
 from werkzeug.exceptions import HTTPException
+
+from abacito.aws.direct import Refused, answer_directly, copied
+from abacito.aws.plain import NOTHING, change_of, plan_of
 
 Service: TypeAlias = Literal["dynamodb", "sqs", "s3"]
 Answer: TypeAlias = tuple[int, dict[str, Any], str | bytes]
@@ -554,6 +566,15 @@ class FlatTable(_Unlisted, Table):
         return Table.query(view, *asked, *rest, **kwargs)
 
 
+# The parameters that a plain update may have, and what moto's model calls them.
+_PLAIN_PARAMETERS = {
+    "UpdateExpression": "update_expression",
+    "ExpressionAttributeNames": "expression_attribute_names",
+    "ExpressionAttributeValues": "expression_attribute_values",
+    "ConditionExpression": "condition_expression",
+}
+
+
 class FlatDynamo(DynamoDBBackend):
     """moto's DynamoDB with flat tables. A refused transaction leaves its traces in streams, which nobody reads here."""
 
@@ -563,6 +584,39 @@ class FlatDynamo(DynamoDBBackend):
             return super().create_table(name, **kwargs)
         self.tables[name] = FlatTable(name, account_id=self.account_id, region=self.region_name, **kwargs)  # type: ignore[abstract]
         return self.tables[name]
+
+    def update_item(self, table_name: str, key: dict[str, Any], **asked: Any) -> Item:  # type: ignore[override] # as above
+        """The item afterwards. Plain updates are done by hand; the rest, and what is refused, in moto's own way."""
+        named = {theirs: asked.get(ours) for theirs, ours in _PLAIN_PARAMETERS.items()}
+        is_old = asked.get("attribute_updates") or asked.get("expected")
+        plain = None if is_old else self.update_plainly({"TableName": table_name, "Key": key, **named})
+        return super().update_item(table_name, key, **asked) if plain is None else plain
+
+    def update_plainly(self, asked: dict[str, Any]) -> Item | None:
+        """The item afterwards; None, and nothing is done, when it is not plain, or to be refused.
+
+        ``asked`` as UpdateItem's parameters; others than ``_PLAIN_PARAMETERS`` are not looked at.
+        """
+        table, key = self.tables.get(asked["TableName"]), asked["Key"]
+        if not isinstance(table, FlatTable) or key.keys() != set(table.table_key_attrs):
+            return None
+        expression, names, values = (asked.get(n) for n in list(_PLAIN_PARAMETERS)[:3])
+        change = change_of(table, expression or "", names, values)
+        if change is None:
+            return None
+        condition = create_condition_expression_parser(asked.get("ConditionExpression"), names, values)
+        operator = condition.parse()
+        used = {*change.placeholders, *condition.expr_attr_names_found, *condition.expr_attr_values_found}
+        item = table.get_item(*self.get_keys_value(table, key))
+        attributes = change.applied(item)
+        if attributes is None or {*(names or ()), *(values or ())} - used or not operator.expr(item):
+            return None
+        if item is None:
+            item = table.put_item(key)
+        item.attrs.clear()
+        # update(), for moto weighs the whole item whenever an attribute is set by itself.
+        item.attrs.update({**{name: DynamoType(value) for name, value in key.items()}, **attributes})
+        return item
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
         """All or nothing, as moto; but what moto would go back to is a copy of the items, not of the whole tables."""
@@ -591,6 +645,10 @@ class FlatDynamo(DynamoDBBackend):
                 yield (table, *self.get_keys_value(table, key))
 
 
+_PLAIN_KEY = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
+_PLAIN_OBJECT = {"PutObject": {"Bucket", "Key", "Body"}, "GetObject": {"Bucket", "Key"}}
+
+
 class OwnS3(S3Backend):
     """moto's S3, but its buckets' names are its own: moto's are taken for all accounts alike."""
 
@@ -610,6 +668,31 @@ class OwnS3(S3Backend):
         if bucket_name not in self.buckets:
             raise MissingBucket(bucket=bucket_name)
         return self.buckets[bucket_name]
+
+    def answer_plainly(self, operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """Put or get an object as it is, in a bucket without rules; None, and nothing is done, for all else."""
+        bucket = self.buckets.get(asked.get("Bucket", ""))
+        is_plain = bucket is not None and not (bucket.is_versioned or bucket.encryption or bucket.policy)
+        if not (is_plain and _PLAIN_KEY.fullmatch(asked.get("Key", "")) and asked.keys() == _PLAIN_OBJECT[operation]):
+            return None
+        return self._put(**asked) if operation == "PutObject" else self._get(**asked)
+
+    def _put(self, Bucket: str, Key: str, Body: Any) -> dict[str, Any] | None:  # noqa: N803 # boto3's names
+        if not isinstance(Body, bytes):
+            return None
+        key = self.put_object(Bucket, Key, Body)
+        key.set_acl(self.get_bucket(Bucket).acl)
+        self.tagger.delete_all_tags_for_resource(key.arn)
+        return {"ETag": key.etag}
+
+    def _get(self, Bucket: str, Key: str) -> dict[str, Any] | None:  # noqa: N803 # as above
+        key = self.get_object(Bucket, Key)
+        if key is None or set(key.metadata) != {"content-type"}:
+            return None
+        about = {"ETag": key.etag, "LastModified": key.last_modified.replace(microsecond=0, tzinfo=UTC), "Metadata": {}}
+        body = StreamingBody(io.BytesIO(key.value), key.size)
+        kind = key.metadata["content-type"]
+        return {"Body": body, "ContentLength": key.size, "ContentType": kind, "AcceptRanges": "bytes", **about}
 
     def delete_bucket(self, bucket_name: str) -> FakeBucket | None:
         """Remove the bucket; None when something is in it."""
@@ -641,6 +724,15 @@ class _Ours:
         """Ours, whatever MOTO_ACCOUNT_ID says."""
         return self.account
 
+    def set_up_directly(self, operation: str, asked: dict[str, Any]) -> None:
+        """Take a call's parameters as they are, in place of a request. The headers say how to word a refusal."""
+        self.headers = {"X-Amz-Target": f"direct.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+        self.querystring: dict[str, Any] = {}
+        self.uri_match: dict[str, Any] = {}
+        self.params = self.body = asked
+        self.response_headers: dict[str, Any] = {}
+        self.account = self.current_account = self.own.account_id
+
     def setup_class(self, *args: Any, **kwargs: Any) -> None:
         """Read the request."""
         super().setup_class(*args, **kwargs)  # type: ignore[misc] # this is mixed into BaseResponse
@@ -654,6 +746,38 @@ class _DynamoResponse(_Ours, DynamoHandler):
     @property
     def dynamodb_backend(self) -> DynamoDBBackend:
         return self.own  # type: ignore[no-any-return]
+
+    def update_item(self) -> ActionResult:
+        """A plain update without moto's copies of the item before and after."""
+        shown = self.body.get("ReturnValues", "NONE")
+        is_usual = self.body.keys() <= _PLAIN_UPDATE and shown in ("NONE", "ALL_NEW")
+        item = self.own.update_plainly(self.body) if is_usual else None
+        if item is None:
+            return super().update_item()
+        attributes = item.to_json() if shown == "ALL_NEW" else {}
+        capacity = {"TableName": self.body["TableName"], "CapacityUnits": 0.5}
+        return DynamoResult({**attributes, "ConsumedCapacity": capacity})
+
+    def transact_write_items(self) -> ActionResult:
+        """moto parses every update to see whether it uses all its names; a plain one's are known."""
+        parts = self.body["TransactItems"]
+        if not all(self._is_checked(part) for part in parts):
+            return super().transact_write_items()
+        self.own.transact_write_items(parts)
+        return ActionResult({"ConsumedCapacity": [], "ItemCollectionMetrics": {}})
+
+    def _is_checked(self, part: dict[str, Any]) -> bool:
+        """Whether moto would find nothing against it before the transaction begins."""
+        (verb, asked), *more = part.items()
+        key = asked.get("Key" if verb == "Update" else "Item", {})
+        names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues")
+        plan = plan_of(asked.get("UpdateExpression", "")) if verb == "Update" else NOTHING
+        if more or verb not in ("Put", "Update") or plan is None or values == {}:
+            return False
+        condition = create_condition_expression_parser(asked.get("ConditionExpression"), names, values or {})
+        condition.parse()
+        validate_put_has_empty_keys(key, self.own.get_table(asked["TableName"]))
+        return not names.keys() - {*plan.names, *condition.expr_attr_names_found}
 
     def serialized(self, action_result: ActionResult) -> Answer:
         """Items as they are: moto compares every value with every type that it could have, most of a query's time."""
@@ -671,6 +795,7 @@ class _DynamoResponse(_Ours, DynamoHandler):
         return headers, body
 
 
+_PLAIN_UPDATE = {*_PLAIN_PARAMETERS, "TableName", "Key", "ReturnValues"}
 _ITEM_ACTIONS = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "TransactGetItems", "UpdateItem"}
 
 
@@ -698,6 +823,16 @@ class _S3Response(_Ours, S3Response):
 _RESPONSES: dict[Service, Callable[[], Any]] = {"dynamodb": _DynamoResponse, "sqs": _SqsResponse, "s3": _S3Response}
 _accounts = itertools.count(500_000_000_001)
 
+# What is called all the time, by boto3's names, and moto's method for it.
+_DIRECT: dict[str, dict[str, str]] = {
+    "dynamodb": {name: xform_name(name) for name in (*sorted(_ITEM_ACTIONS), "TransactWriteItems")},
+    "sqs": {
+        name: xform_name(name)
+        for name in ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage")
+    },
+    "s3": {name: xform_name(name) for name in _PLAIN_OBJECT},
+}
+
 
 class _Account:
     """One life of an engine's data, from a reset to the next. Its methods are called with the engine's lock held."""
@@ -710,7 +845,7 @@ class _Account:
         self._backends = {"dynamodb": FlatDynamo(_REGION, self.id), "sqs": self.sqs, "s3": self.s3}
 
     def answer(self, service: Service, request: Request) -> Answer:
-        """moto's answer. Raises _NothingYet for a long poll."""
+        """moto's answer to what is no direct call."""
         response = _RESPONSES[service]()
         response.own = self._backends[service]
         with _untracked(service, self.id):
@@ -718,6 +853,27 @@ class _Account:
                 return response._dispatch(request, request.raw_url, request.headers)  # type: ignore[no-any-return]
             except HTTPException as error:  # as moto's own stub does
                 return int(error.code or 500), dict(error.get_headers()), error.get_body()
+
+    def call(self, service: Service, operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """What a direct call answers; None, and nothing is done, when it is more than that.
+
+        Raises _NothingYet for a long poll, Refused.
+        """
+        if service == "s3":
+            with _untracked(service, self.id):
+                return self.s3.answer_plainly(operation, asked)
+        response = _RESPONSES[service]()
+        response.own = self._backends[service]
+        response.set_up_directly(operation, asked)
+        with _untracked(service, self.id):
+            try:
+                done: ActionResult = getattr(response, _DIRECT[service][operation])()
+            except ServiceException as error:
+                raise Refused(*response.serialized(ActionResult(error))) from error
+            except HTTPException as error:
+                raise Refused(int(error.code or 500), dict(error.get_headers()), str(error.description)) from error
+        answer: Any = done.result or {}
+        return dict(answer) if isinstance(done, DynamoResult) else copied(answer)  # a DynamoResult is a copy already
 
     def forget(self) -> None:
         """Long polls end; nothing of it stays in moto."""
@@ -800,8 +956,9 @@ class Engine:
         with backend_lock:  # botocore's sessions are not safe under threads, its clients are
             if service not in self._clients:
                 url = f"https://{service}.{_REGION}.amazonaws.com"
-                client = _session().client(service, endpoint_url=url, config=_CONFIG)
-                client.meta.events.register("before-send.*.*", partial(self._send, service))  # type: ignore[arg-type]
+                client: Any = _session().client(service, endpoint_url=url, config=_CONFIG)
+                client.meta.events.register("before-send.*.*", partial(self._send, service))
+                answer_directly(client, _DIRECT[service], partial(self._patiently, service))
                 self._clients[service] = client
             return self._clients[service]
 
@@ -830,17 +987,20 @@ class Engine:
         """Answer instead of the network."""
         if service == "s3":
             request.headers["Authorization"] = "unsigned"  # moto refuses S3 requests without any
-        status, headers, body = self._answer(service, request)
+
+        with self._lock:
+            status, headers, body = self._account.answer(service, normalize_request(request))
         return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type] # as moto does
 
-    def _answer(self, service: Service, request: AWSPreparedRequest) -> Answer:
+    def _patiently(self, service: Service, operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
+        """A direct call's answer, waited for as long as a long poll says; then it is that there is nothing."""
         account, deadline = self._account, None
         while True:
             try:
                 with self._lock:
-                    return account.answer(service, normalize_request(request))
+                    return account.call(service, operation, asked)
             except _NothingYet as nothing:
                 deadline = deadline or real_monotonic() + nothing.wait_s
                 if account.is_over or self._is_interrupted or real_monotonic() >= deadline:
-                    return 200, {}, "{}"
+                    return {}
                 nothing.wait(deadline)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from boto3.dynamodb.conditions import Attr
 
@@ -13,10 +14,8 @@ from abacito.abaco.execution import Execution, ExecutionKey, ExecutionStatus, Ou
 from abacito.abaco.message import Message
 from abacito.aws import keys
 from abacito.aws.buckets import Bucket
+from abacito.aws.results import ResultTable
 from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, is_new
-
-#: Abaco 1.9, channels.py: an execution's results are gone so long after their last use.
-RESULTS_LIFE = timedelta(minutes=20)
 
 # An item has 400 KB for this, a message and a log.
 _LONGEST_HAD = 65_536
@@ -29,11 +28,12 @@ class ExecutionTable:
     """Executions in their actor's partition, oldest first by key."""
 
     def __init__(self, table: Table, bucket: Bucket) -> None:
-        self._table, self._bucket = table, bucket
+        self._table, self._bucket, self._results = table, bucket, ResultTable(table)
 
     def add(self, execution: Execution, message: Message) -> bool:
         """Put a new execution; a long message goes to the bucket first, so that no record lacks one."""
-        body = message.to_document()
+        binary_object = self._put_binary(execution.id, message.binary or b"")
+        body = (message if binary_object is None else replace(message, binary=None)).to_document()
         inline = len(body) <= keys.INLINE_LIMIT_BYTES
         if not inline:
             self._bucket.put(keys.body_object(execution.id), body)
@@ -42,10 +42,19 @@ class ExecutionTable:
             "status": str(execution.status),
             "doc": execution.to_document(),
             "message": body if inline else None,
+            "binary_object": binary_object,
         }
         return not self._table.transact(
             Put(keys.execution(execution.key), item, is_new()), self._counted(execution.key.actor, 1)
         )
+
+    def _put_binary(self, execution_id: str, binary: bytes) -> str | None:
+        """Where a long one is now, by itself: as text in a document it is a third longer, and read letter by letter."""
+        if len(binary) <= keys.INLINE_LIMIT_BYTES:
+            return None
+        place = keys.binary_object(execution_id)
+        self._bucket.put_bytes(place, binary)
+        return place
 
     def undo(self, key: ExecutionKey) -> bool:
         """Remove it again unless it is claimed."""
@@ -68,7 +77,11 @@ class ExecutionTable:
         if item is None:
             return None
         body = item.get("message") or self._bucket.get(keys.body_object(key.id))
-        return Message.from_document(str(body)) if body else None
+        message = Message.from_document(str(body)) if body else None
+        if message is None or "binary_object" not in item:
+            return message
+        binary = self._bucket.get_bytes(str(item["binary_object"]))
+        return None if binary is None else replace(message, binary=binary)
 
     def list(self, actor: ActorKey, limit: int | None = None) -> Sequence[Execution]:
         """All executions ever, or the first so many, oldest first."""
@@ -118,10 +131,11 @@ class ExecutionTable:
     def log_change(self, key: ExecutionKey, text: str, expires: datetime | None) -> dict[str, Value]:
         """What an item must say of this log; a long one is written to the bucket by this call."""
         when: dict[str, Value] = {"log_expires": expires.isoformat()} if expires else {}
-        if len(text.encode()) <= keys.INLINE_LIMIT_BYTES:
+        data = text.encode()
+        if len(data) <= keys.INLINE_LIMIT_BYTES:
             return {"log": text, **when}
         place = keys.log_object(key, expires)
-        self._bucket.put(place, text)
+        self._bucket.put_bytes(place, data)
         return {"log_object": place, **when}
 
     def delete_logs(self, actor: ActorKey) -> None:
@@ -135,32 +149,11 @@ class ExecutionTable:
 
     def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
         """Keep one result; the same sequence twice is one result."""
-        item: dict[str, Value | None] = {"data": data, "at": now.isoformat()}
-        self._table.put(Put((keys.results(key.id), f"{sequence:08d}"), item, is_new()))
+        self._results.add(key.id, sequence, data, now)
 
     def take_result(self, key: ExecutionKey, now: datetime) -> bytes | None:
-        """The oldest result; deleting it decides which of two readers gets it."""
-        while True:
-            oldest = next(self._table.query(keys.results(key.id), limit=1), None)
-            if oldest is None:
-                return None
-            place = (str(oldest["pk"]), str(oldest["sk"]))
-            if place == keys.results_used(key.id):  # nothing else is left
-                self._table.remove(Delete(place))
-                return None
-            if self._are_over(key, oldest, now):
-                return None
-            if self._table.remove(Delete(place, exists())):
-                self._table.put(Put(keys.results_used(key.id), {"at": now.isoformat()}))
-                return bytes(oldest["data"])  # type: ignore[arg-type] # it is bytes that were put there
-
-    def _are_over(self, key: ExecutionKey, oldest: Item, now: datetime) -> bool:
-        """Whether nobody has sent or read a result for so long that all of them are gone (http-api §4.6)."""
-        since = now - RESULTS_LIFE
-        if datetime.fromisoformat(str(oldest["at"])) > since:
-            return False
-        times = [datetime.fromisoformat(str(item["at"])) for item in self._table.query(keys.results(key.id))]
-        return max(times) <= since
+        """The oldest result, which is thereby gone; no two readers get the same one."""
+        return self._results.take(key.id, now)
 
     def _counted(self, actor: ActorKey, by: int) -> Update:
         return Update(keys.executions_count(actor), add={"count": by})

@@ -148,6 +148,11 @@ def body_object(execution_id: str) -> str:
     return f"bodies/{execution_id}"
 
 
+def binary_object(execution_id: str) -> str:
+    """The S3 key of a binary message that is too long for its item."""
+    return f"bodies/{execution_id}.bin"
+
+
 def log_object(key: ExecutionKey, expires: datetime | None) -> str:
     """The S3 key of a long log; a sweep finds what is due by the hour in it."""
     hour = expires.strftime("%Y%m%d%H") if expires else "never"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -26,6 +27,7 @@ class SlotTable:
 
     def __init__(self, table: Table, executions: ExecutionTable) -> None:
         self._table, self._executions = table, executions
+        self._listeners: dict[str | None, Callable[[str], object]] = {}
 
     def add(self, slot: Slot) -> bool:
         """Put a slot; False when that number exists."""
@@ -49,9 +51,8 @@ class SlotTable:
             held = replace(slot, ring=hold.ring, token=hold.token, poller=hold.poller, failures=0)
             return held if self.add(held) else None
         changes = {**_held(hold), "failures": 0}
-        named = Attr("execution")
-        as_seen = named.eq(slot.execution) if slot.execution else named.not_exists()
-        update = Update(_place(slot), changes, ("execution",) if drops else (), when=exists() & _FREE & as_seen)
+        when = exists() & _FREE & _as_seen(slot)
+        update = Update(_place(slot), changes, ("execution",) if drops else (), when=when)
         return self._slot_after(slot, update)
 
     def take_over(self, seen: Slot, hold: Hold, *, if_still: bool) -> Slot | None:
@@ -159,20 +160,37 @@ class SlotTable:
 
     def delete_idle(self, slot: Slot) -> bool:
         """Delete a slot that nobody holds; one that names an execution only goes with its actor."""
-        same = Attr("worker_id").eq(slot.worker_id) & _FREE  # another worker may have its number by now
+        same = Attr("worker_id").eq(slot.worker_id) & _FREE & _as_seen(slot)  # another may have its number by now
         return self._table.remove(Delete(_place(slot), same))
 
     def drain(self, slot: Slot) -> bool:
         """Ask for its going, when what it has in hand is done."""
-        change: dict[str, Value] = {"drain": True, "status": str(WorkerStatus.SHUTDOWN_REQUESTED)}
+        change: dict[str, Value] = {"drain": True, **_asked_to_go(slot)}
         return self._table.update(Update(_place(slot), change, when=Attr("worker_id").eq(slot.worker_id))) is not None
+
+    def shut_down(self, held: Slot) -> Slot:
+        """The holder knows that it is to go."""
+        return self._as_holder(held, set={"status": str(WorkerStatus.SHUTTING_DOWN)})
 
     def halt(self, slot: Slot, what: str) -> bool:
         """Ask the holder to stop an execution, or to stop all and go."""
         place = Attr("ring").exists()
         named = place if what == HALT_ALL else place & Attr("execution").eq(what)
-        shown: dict[str, Value] = {"status": str(WorkerStatus.SHUTDOWN_REQUESTED)} if what == HALT_ALL else {}
-        return self._table.update(Update(_place(slot), {"halt": what, **shown}, when=named)) is not None
+        shown = _asked_to_go(slot) if what == HALT_ALL else {}
+        is_asked = self._table.update(Update(_place(slot), {"halt": what, **shown}, when=named)) is not None
+        tell = self._listeners.get(slot.token)
+        if is_asked and tell is not None:
+            tell(what)
+        return is_asked
+
+    @contextmanager
+    def heard(self, held: Slot, tell: Callable[[str], object]) -> Iterator[None]:
+        """Tell at once of a ``halt`` by this process."""
+        self._listeners[held.token] = tell
+        try:
+            yield
+        finally:
+            del self._listeners[held.token]
 
     def _slot_after(self, slot: Slot, update: Update) -> Slot | None:
         item = self._table.update(update)
@@ -201,6 +219,17 @@ class SlotTable:
     def _transact(self, held: Slot, *writes: Update) -> None:
         if self._table.transact(*writes):
             raise _lost(held)
+
+
+def _as_seen(slot: Slot) -> ConditionBase:
+    named = Attr("execution")
+    return named.eq(slot.execution) if slot.execution else named.not_exists()
+
+
+def _asked_to_go(slot: Slot) -> dict[str, Value]:
+    """What is shown of it; one that is going already goes on."""
+    is_going = slot.status is WorkerStatus.SHUTTING_DOWN
+    return {} if is_going else {"status": str(WorkerStatus.SHUTDOWN_REQUESTED)}
 
 
 def _is_ours(held: Slot) -> ConditionBase:

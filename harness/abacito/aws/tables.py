@@ -192,6 +192,14 @@ class Table:
             return False
         return True
 
+    def take(self, delete: Delete) -> Item | None:
+        """Remove it; the item as it was, None when there is none or its condition does not hold."""
+        try:
+            answer = self._client.delete_item(TableName=self._name, ReturnValues="ALL_OLD", **delete.parameters())
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _decode(answer["Attributes"]) if answer.get("Attributes") else None
+
     def transact(self, *writes: Put | Update | Delete) -> tuple[int, ...]:
         """All of these writes or none; the positions whose conditions do not hold: empty when it was done.
 

@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -15,40 +16,85 @@ from abacito.cli import exits
 
 if TYPE_CHECKING:
     from abacito.cli.crowd import Crowd
-    from abacito.client import Actor
-    from abacito.emulator import Emulator
 
 
 @click.command(epilog=f"Example: abacito bench execution --rounds 30\n\n{exits.HELP}")
-@click.argument("what", type=click.Choice(["execution", "scale"]), default="execution")
+@click.argument("what", type=click.Choice(["execution", "throughput", "flood", "scale"]), default="execution")
 @click.option("--rounds", type=click.IntRange(min=3), default=15, show_default=True, help="Measurements of each.")
 @click.option("--actors", type=click.IntRange(min=100), default=10_000, show_default=True, help="For scale: stored.")
 @click.option("--executions", type=click.IntRange(min=100), default=100_000, show_default=True, help="The same.")
-def bench(what: str, rounds: int, actors: int, executions: int) -> None:
+@click.option("--megabytes", type=click.IntRange(min=2), default=100, show_default=True, help="For flood: of log.")
+def bench(what: str, rounds: int, actors: int, executions: int, megabytes: int) -> None:
     """Measure, as ratios within one run: whatever else the machine does hits both sides.
 
-    execution (needs Docker): POST to COMPLETE with its log read, against the plain life of the same container.
-    scale: reading from an emulator with so much stored, against one that holds 100 actors and executions.
+    \b
+    execution (needs Docker): POST to COMPLETE with its log read, against the plain
+        life of the same container; and Docker's word of its end to COMPLETE.
+    throughput: results of 10 MB, and binary messages of 10 MB, on their way.
+    flood (needs Docker): the memory that so much log takes while it is cut off.
+    scale: reading from an emulator with so much stored, against one that holds
+        100 actors and executions.
     """
     if what == "scale":
         _scale(rounds, actors, executions)
+    elif what == "throughput":
+        _throughput(rounds)
+    elif what == "flood":
+        _flood(megabytes)
     else:
         _execution(rounds)
 
 
 def _execution(rounds: int) -> None:
+    from abacito.containers.deaths import Deaths
     from abacito.containers.floor import Floor
     from abacito.emulator import Emulator
     from abacito.settings import Settings
 
-    with Emulator(Settings.read(port=0, runner="docker")) as emulator:
+    with Emulator(Settings.read(port=0, runner="docker")) as emulator, closing(Deaths()) as deaths:
         actor = emulator.client().register("echo").wait(within_s=120)
-        floor = Floor(emulator.runner.prepare("echo"), ["sh", "-c", "echo hello"])
-        try:
-            ours, raw = _interleaved(lambda: _execute(actor), floor.run, rounds)
-        finally:
-            floor.close()
-        _report(ours, raw, emulator)
+        lags: list[float] = []
+
+        def execute() -> str:
+            execution = actor.send("hello").wait()
+            seen = time.time()
+            log = execution.logs
+            lags.append(seen - deaths.time_of(f"abacito-{emulator.namespace}-{execution.id}", within_s=5))
+            return log
+
+        with closing(Floor(emulator.runner.prepare("echo"), ["sh", "-c", "echo hello"])) as floor:
+            ours, raw = _interleaved(execute, floor.run, rounds)
+        _report(ours, raw, lags[1:])
+
+
+def _throughput(rounds: int) -> None:
+    from abacito.cli.rates import SIZE_BYTES, Rates
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    megabytes = SIZE_BYTES / 1_000_000
+    with Emulator(Settings.read(port=0, runner="process")) as emulator:
+        rates = Rates(emulator)
+        measured = [rates.measure() for _ in range(rounds + 1)][1:]
+    click.echo(f"{_machine()}, {rounds} rounds of {megabytes:g} MB")
+    click.echo(f"{'MB per second':<56}{'p50':>8}{'worst':>8}")
+    for way in measured[0]:
+        seconds = [each[way] for each in measured]
+        click.echo(f"{way:<56}{megabytes / statistics.median(seconds):>8.0f}{megabytes / max(seconds):>8.0f}")
+
+
+def _flood(megabytes: int) -> None:
+    from abacito.cli.floods import Flood
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    with Emulator(Settings.read(port=0, runner="docker")) as emulator:
+        flood = Flood(emulator, megabytes)
+        grown_mib, taken_s, kept = flood.measure()
+    click.echo(f"{_machine()}, a log of {megabytes} MB, {flood.limit} characters of it are kept")
+    click.echo(f"{'peak growth of this process, in MiB':<56}{grown_mib:>8.1f}")
+    click.echo(f"{'characters of log afterwards, with the notice':<56}{kept:>8}")
+    click.echo(f"{'MB per second':<56}{megabytes / taken_s:>8.1f}")
 
 
 def _scale(rounds: int, actors: int, executions: int) -> None:
@@ -84,11 +130,6 @@ def _machine() -> str:
     return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def _execute(actor: Actor) -> str:
-    execution = actor.send("hello")
-    return execution.wait().logs
-
-
 def _interleaved(ours: Callable[[], str], raw: Callable[[], str], rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of each, by turns; the first round of both warms up and does not count."""
     seconds: tuple[list[float], list[float]] = [], []
@@ -102,13 +143,14 @@ def _interleaved(ours: Callable[[], str], raw: Callable[[], str], rounds: int) -
     return seconds[0][1:], seconds[1][1:]
 
 
-def _report(ours: list[float], raw: list[float], emulator: Emulator) -> None:
+def _report(ours: list[float], raw: list[float], lags: list[float]) -> None:
     click.echo(f"{_machine()}, {len(ours)} rounds")
-    click.echo(f"{'ms':<52}{'p50':>8}{'p95':>8}")
+    click.echo(f"{'ms':<56}{'p50':>8}{'p95':>8}")
     for name, seconds in (
         ("one execution, POST to COMPLETE with its log read", ours),
         ("raw: create, start, wait, logs, inspect, remove", raw),
+        ("from Docker's die event until COMPLETE is seen by HTTP", lags),
     ):
         p95 = statistics.quantiles(seconds, n=20)[-1]
-        click.echo(f"{name:<52}{statistics.median(seconds) * 1000:>8.0f}{p95 * 1000:>8.0f}")
-    click.echo(f"{'ratio of the medians':<52}{statistics.median(ours) / statistics.median(raw):>8.2f}")
+        click.echo(f"{name:<56}{statistics.median(seconds) * 1000:>8.0f}{p95 * 1000:>8.0f}")
+    click.echo(f"{'ratio of the first two medians':<56}{statistics.median(ours) / statistics.median(raw):>8.2f}")

@@ -51,8 +51,10 @@ class Images:
         return id
 
     def likely(self, image: str) -> str:
-        """What to try first: a name as it is, unasked, as the daemon most often has it; a folder as ``resolve``."""
-        return image if _folder(image) is None else self.resolve(image)
+        """What to try first: a name as it is, unasked, as the daemon most often has it; one that also stands for a
+        bundled actor, or a folder, as ``resolve``: to try and be refused takes longer than to look."""
+        is_plain_name = _folder(image) is None and folder_for(image) is None
+        return image if is_plain_name else self.resolve(image)
 
     def resolve(self, image: str) -> str:
         """The reference in the daemon that stands for ``image``. Raises ImageUnavailable, RunnerAway."""

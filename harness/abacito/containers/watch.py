@@ -75,19 +75,27 @@ class Watch:
 
     def _see_through(self) -> ContainerEnd:
         read_log(self._client, self._id, self._log, follow=True)
-        with daemon.asking(RunnerAway, daemon.GONE):
-            self._client.wait(self._id, timeout=None)
+        state = self._state()
+        if state["Running"]:  # it has closed its output, or fills a log that is full
+            with daemon.asking(RunnerAway, daemon.GONE):
+                self._client.wait(self._id, timeout=None)
+            state = self._state()
         cpu_ns, io_bytes = self._meter.cpu_ns(), self._meter.io_bytes()
         self._drain()
         self._complete_log()
-        with daemon.asking(RunnerAway, daemon.GONE):
-            state = self._client.inspect_container(self._id)["State"]
         if state["Status"] in ("removing", "dead"):
             raise ContainerGone(f"container {self._id} was removed while it ran")
         return replace(read_end(state), cpu_ns=cpu_ns, io_bytes=io_bytes)
 
+    def _state(self) -> Mapping[str, Any]:
+        with daemon.asking(RunnerAway, daemon.GONE):
+            state: Mapping[str, Any] = self._client.inspect_container(self._id)["State"]
+        return state
+
     def _complete_log(self) -> None:
         """Read it once more: only after the exit does Docker promise all of it, and that costs a millisecond."""
+        if self._log.is_full:
+            return
         whole = Log(self._log_limit)
         read_log(self._client, self._id, whole, follow=False)
         if len(whole.text()) >= len(self._log.text()):  # not so when Docker has rotated the log's beginning away
