@@ -59,15 +59,21 @@ KINDS = {
     "closes stdout": Kind(3, "closes"),
     "fills the results socket": Kind(1, "sends"),
     "never reads its binary message": Kind(3, message=bytes(1_000_000)),
+    "never reads megabytes": Kind(1, message=bytes(5_000_000)),
+    "crashes": Kind(3, "crashes", 139, runners=("process", "docker")),
+    "a text too long for a variable": Kind(2, message="x" * 1_048_576, act="be_cut_off", runners=("process", "docker")),
+    "a text with a NUL": Kind(2, message="a\0b", act="be_refused"),
     "long text": Kind(3, message="☃" + "x" * 100_000),
     "deep JSON": Kind(3, message=DEEP),
     "is halted": Kind(3, "waits", 7, act="halt"),
     "is halted, ignoring it": Kind(1, "ignores", 137, act="halt"),
     "is updated": Kind(2, "waits", 7, act="update"),
+    "is purged": Kind(2, "waits", act="purge"),
+    "loses its worker": Kind(2, "waits", 7, act="dismiss"),
     "is deleted while it runs": Kind(2, "waits", act="delete_running"),
     "is deleted at once": Kind(2, "waits", act="delete"),
     "outgrows its memory": Kind(2, "outgrows", 137, act="post_to_small", runners=("docker",)),
-    "has no command": Kind(2, act="refuse", runners=("process", "docker")),
+    "has no command": Kind(2, act="end_in_error", runners=("process", "docker")),
     "cannot be started": Kind(2, act="wait_in_error"),
 }
 
@@ -76,7 +82,7 @@ ACTORS = {"stateful": False, "stateful too": False, "stateless": True, "stateles
 
 #: For process and docker. All kinds say hello first.
 PROGRAM = """
-import os, signal, socket, sys, time
+import ctypes, os, signal, socket, sys, time
 SOCKET = os.environ.get("ABACITO_RESULTS_SOCKET", "/_abaco_results.sock")
 print("hello", os.environ["_abaco_execution_id"], flush=True)
 match os.environ["does"]:
@@ -110,6 +116,8 @@ match os.environ["does"]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("ready", flush=True)
         signal.pause()
+    case "crashes":
+        ctypes.string_at(0)
     case "outgrows":
         b"x" * 200_000_000
 """
@@ -244,7 +252,39 @@ class Soak:
         with pytest.raises(Refused, match=own.id):
             _ = own.details
 
-    def refuse(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
+    def be_cut_off(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
+        own = self.register(abaco, self.images[0])
+        ended = own.send(kind.message, does=kind.does).wait(PATIENCE_S)
+        assert (ended.status, "rgument list too long" in ended.logs) == ("COMPLETE", True), ended.logs
+        assert ended.exit_code != 0
+        own.delete()
+
+    def be_refused(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
+        with pytest.raises(Refused, match="could not be serialized"):
+            actor.send(kind.message)
+
+    def purge(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
+        own = self.register(abaco, self.images[0], stateless=False)
+        running, *waiting = [own.send("hello", does=kind.does) for _ in range(4)]
+        until_ready(running)
+        abaco.request("DELETE", f"{own.path}/messages")
+        abaco.request("DELETE", running.path)
+        assert running.wait(PATIENCE_S).status == "COMPLETE"
+        own.send("hello").wait(PATIENCE_S)
+        assert {execution.status for execution in waiting} == {"SUBMITTED"}
+        own.delete()
+
+    def dismiss(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
+        own = self.register(abaco, self.images[0], stateless=False)
+        first, second = (own.send("hello", does=does) for does in (kind.does, "nothing"))
+        until_ready(first)
+        abaco.request("DELETE", f"{own.path}/workers/{first.details['worker_id']}")
+        abaco.request("DELETE", first.path)
+        check(first, kind)
+        assert second.wait(PATIENCE_S).details["worker_id"] != first.details["worker_id"]
+        own.delete()
+
+    def end_in_error(self, abaco: Abaco, actor: Actor, kind: Kind) -> None:
         own = self.register(abaco, self.images[2])
         assert own.send("hello").wait(PATIENCE_S).status == "ERROR"
         assert own.status == "READY"
@@ -268,6 +308,8 @@ class Soak:
                 check(Execution(abaco, Actor(abaco, actor), id), kind)
             for actor in self.actors.values():
                 self._check_records(abaco, actor)
+                assert abaco.request("GET", f"/actors/v2/{actor}/messages")["messages"] == 0
+            until(lambda: self.emulator.stored.rings.count("default"), 0)
 
     def _check_records(self, abaco: Abaco, actor: str) -> None:
         records = abaco.request("GET", f"/actors/v2/{actor}/executions")["executions"]

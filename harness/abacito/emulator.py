@@ -58,6 +58,7 @@ from abacito.settings import Settings
 from abacito.workers.poller import Poller
 from abacito.workers.rounds import CRON_PASS_S, RETIREMENT_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
+from abacito.workers.sweep import SWEEP_PASS_S, Sweep
 from abacito.workers.webhooks import HttpWebhooks
 
 if TYPE_CHECKING:
@@ -342,6 +343,9 @@ class Emulator:
             self._rounds.add(f"abacito-events-{number}", events.run_once)
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
         self._rounds.add("abacito-retirement", retirement.run_pass, RETIREMENT_PASS_S)
+        # What is stored in this process was empty a moment ago; at an endpoint somebody may have died.
+        is_shared = self.settings.endpoint_url is not None
+        self._rounds.add("abacito-sweep", Sweep(workshop).run_pass, SWEEP_PASS_S, at_once=is_shared)
         self._rounds.start()
 
     def _end_work(self) -> None:

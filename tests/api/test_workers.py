@@ -453,6 +453,27 @@ def test_a_busy_worker_finishes_its_execution_and_then_goes(api: Api) -> None:
     eventually(lambda: worker in names(api, actor), False)
 
 
+def test_a_busy_worker_that_is_sent_away_is_shutting_down_until_it_goes(api: Api) -> None:
+    held = Held()
+    actor = staffed(api, 1, held)
+    execution = api.handle(actor).send("m")
+    held.has_begun()
+    [worker] = names(api, actor)
+    path = f"/actors/{actor}/workers/{worker}"
+
+    api.result("DELETE", path)
+    at_once = api.result("GET", path)["status"]
+    eventually(lambda: api.result("GET", path)["status"], "SHUTTING_DOWN")
+    api.result("DELETE", path)
+    again = api.result("GET", path)["status"]
+    held.may_end.set()
+
+    assert at_once in ("SHUTDOWN_REQUESTED", "SHUTTING_DOWN")
+    assert again == "SHUTTING_DOWN"
+    assert execution.wait().exit_code == 0
+    eventually(lambda: names(api, actor), [])
+
+
 def test_what_waits_behind_a_worker_that_goes_is_run_by_another(api: Api) -> None:
     held = Held()
     actor = staffed(api, 1, held)
@@ -480,22 +501,43 @@ def test_an_actor_without_workers_gets_one_for_its_next_message(api: Api) -> Non
     assert worker not in names(api, actor)
 
 
-def test_a_worker_whose_execution_waits_for_a_repair_is_not_sent_away_with_it(api: Api) -> None:
+@contextmanager
+def unstartable(api: Api, **fields: Any) -> Iterator[tuple[str, Broken]]:
+    """An actor, READY, whose containers do not start before its runner is repaired."""
     runner = Broken()
     runner.register("broken", lambda context: None)
+    body = {"image": "broken", **{api.name(name): value for name, value in fields.items()}}
     with api.running_on(runner):
-        actor = api.result("POST", "/actors", json={"image": "broken", "stateless": False})["id"]
-        execution = api.handle(actor).wait().send("m").wait()
-        parked = execution.status
-        [worker] = names(api, actor)
+        actor = api.result("POST", "/actors", json=body)["id"]
+        api.handle(actor).wait()
+        yield actor, runner
 
-        api.result("DELETE", f"/actors/{actor}/workers/{worker}")
+
+def test_six_failed_starts_stop_the_worker_and_lose_no_message(api: Api) -> None:
+    with unstartable(api, stateless=False) as (actor, runner):
+        [worker] = names(api, actor)
+        execution = api.handle(actor).send("m").wait()
+        parked = execution.status
+        left, message = names(api, actor), api.refusal("GET", f"/actors/{actor}/workers/{worker}", 404)
+        searched = api.result("GET", f"/actors/{actor}/workers?limit=5")["search"]
+        waiting = api.result("GET", f"/actors/{actor}/messages")["messages"]
+
         runner.is_repaired = True
         api.result("PUT", f"/actors/{actor}", json={"image": "broken", "stateless": False, "force": True})
         eventually(lambda: execution.status, "COMPLETE")
 
-    assert parked == "ERROR"
+    assert (parked, left, message, searched, waiting) == ("ERROR", [], NOT_FOUND, [], 1)
     assert execution.exit_code == 0
+
+
+def test_six_failed_starts_stop_the_other_workers_too(api: Api) -> None:
+    with unstartable(api, hints=["sync"]) as (actor, _):  # so that none leaves because it is idle
+        ask_for(api, actor, json={"num": 3})
+        eventually(lambda: statuses(api, actor), ["READY"] * 3)
+
+        assert api.handle(actor).send("m").wait().status == "ERROR"
+
+        eventually(lambda: names(api, actor), [])
 
 
 def test_the_only_worker_goes_when_it_is_sent_away(api: Api) -> None:

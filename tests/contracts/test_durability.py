@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from abacito.abaco.time import real_monotonic
+from abacito.aws.session import Endpoint, storage
 from abacito.client import Abaco, Actor, Execution
+from abacito.workers.supervise import RING_VISIBILITY_S
 
 #: A successor takes a dead holder's ring over when it comes again: 15 s after its last sign of life.
 TAKEN_OVER_WITHIN_S = 60.0
@@ -29,7 +31,8 @@ class Site:
         self._scratch = scratch
         self._ready = scratch / "ready.json"
         credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-        own = {"ABACITO_EMULATOR": f"d{secrets.token_hex(3)}", "ABACITO_ENDPOINT_URL": endpoint, "TMPDIR": str(scratch)}
+        self.namespace, self.endpoint = f"d{secrets.token_hex(3)}", endpoint
+        own = {"ABACITO_EMULATOR": self.namespace, "ABACITO_ENDPOINT_URL": endpoint, "TMPDIR": str(scratch)}
         self._env = {**os.environ, **credentials, **own, "ABACITO_MAX_WORKERS_PER_ACTOR": "2"}
         self._process: subprocess.Popen[bytes] | None = None
         self.client: Abaco
@@ -83,6 +86,21 @@ def until(condition: Callable[[], bool], within_s: float) -> None:
 def again(abaco: Abaco, execution: Execution) -> Execution:
     """The same execution, asked of another server."""
     return Execution(abaco, Actor(abaco, execution.actor.id), execution.id)
+
+
+def lose_ring(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the dead holder's ring away, when its time in his hand is over."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    rings = storage(Endpoint(site.endpoint), site.namespace, f"abacito-{site.namespace}").rings
+
+    def is_lost() -> bool:
+        ring = rings.receive("default", 1, RING_VISIBILITY_S)
+        if ring is not None:
+            rings.delete(ring)
+        return ring is not None
+
+    until(is_lost, 2 * RING_VISIBILITY_S)
 
 
 class Births:
@@ -144,6 +162,25 @@ def test_an_execution_that_ended_while_no_server_was_there_is_recorded_by_the_ne
     label = f"label=abacito.execution={execution.id}"
     ended = ["docker", "ps", "-q", "--filter", "status=exited", "--filter", label]
     until(lambda: subprocess.run(ended, capture_output=True, check=True).stdout != b"", 20)
+    after = again(site.start(), execution).wait(TAKEN_OVER_WITHIN_S)
+
+    assert (after.status, after.exit_code, after.logs) == ("COMPLETE", 0, "sleeping 1 s\nslept\n")
+    assert len(births.all()) == 1
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_an_execution_whose_ring_is_lost_with_its_server_is_taken_over_by_the_sweep_of_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    abaco = site.start()
+    actor = abaco.register("sleeps").wait(within_s=60)
+    execution = actor.send("1")
+    births = Births(execution)
+    until(lambda: execution.status == "RUNNING", 20)
+
+    site.kill()
+    lose_ring(site, monkeypatch)
     after = again(site.start(), execution).wait(TAKEN_OVER_WITHIN_S)
 
     assert (after.status, after.exit_code, after.logs) == ("COMPLETE", 0, "sleeping 1 s\nslept\n")

@@ -129,7 +129,8 @@ class Bench:
     def create(self, actor: str, image: str | None = None, **changes: Any) -> Container:
         labels = {"abacito.execution": "e"}
         environment = {"MSG": "hello", "PYTHONUNBUFFERED": "1", **changes.pop("environment", {})}
-        spec = ContainerSpec(f"t-{secrets.token_hex(6)}", image or self.image(actor), environment, labels, **changes)
+        name = changes.pop("name", f"t-{secrets.token_hex(6)}")
+        spec = ContainerSpec(name, image or self.image(actor), environment, labels, **changes)
         return self.runner.create(spec, self.results.append)
 
     def run(self, actor: str, **changes: Any) -> tuple[ContainerEnd, str]:
@@ -343,6 +344,18 @@ def _state(bench: Bench, name: str) -> ContainerState:
     found = bench.runner.find(name)
     assert found is not None
     return found.state()
+
+
+def test_its_containers_are_named_until_they_are_removed(bench: Bench) -> None:
+    names = {f"t-{secrets.token_hex(6)}" for _ in range(2)}
+    containers = [bench.create("ends_itself", name=name) for name in names]
+
+    named = set(bench.runner.names())
+    for container in containers:
+        container.remove()
+
+    assert named == names
+    assert not bench.runner.names()
 
 
 def test_what_cannot_be_started_is_refused_and_can_be_removed(bench: Bench) -> None:

@@ -6,6 +6,7 @@ each call it hands over to the scheduler, who decides who goes next, who dies, w
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -36,6 +37,7 @@ from abacito.aws.embedded import Engine
 from abacito.aws.session import Storage, storage
 from abacito.cipher import FernetCipher
 from abacito.workers.supervise import RING_VISIBILITY_S, Workshop
+from abacito.workers.sweep import Sweep
 from abacito.workers.worker import Visit
 
 TENANT = Tenant("SIM", "http://sim", max_workers_per_actor=2, generate_clients=False)
@@ -125,7 +127,7 @@ class Box:
         self.id = f"{spec.name}#{daemon.made}"
         self.image_id = spec.image
         self.started: float | None = None
-        self._stopped: float | None = None
+        self.stopped: float | None = None
 
     @property
     def execution(self) -> str:
@@ -167,7 +169,7 @@ class Box:
 
     def stop(self, grace_s: float = 10.0) -> None:
         self._daemon.turn()
-        self._stopped = self._daemon.world.now
+        self.stopped = self._daemon.world.now
 
     def remove(self) -> None:
         self._daemon.turn()
@@ -180,7 +182,7 @@ class Box:
     def _end(self) -> float:
         if self.started is None:
             return float("inf")
-        return min(self.started + self._length_s, self._stopped if self._stopped is not None else float("inf"))
+        return min(self.started + self._length_s, self.stopped if self.stopped is not None else float("inf"))
 
 
 class Daemon:
@@ -215,6 +217,10 @@ class Daemon:
 
     def start_fails(self, spec: ContainerSpec) -> bool:
         return spec.labels["abacito.actor"] in self.bad
+
+    def names(self) -> list[str]:
+        self.turn()
+        return list(self.boxes)
 
     def clear(self) -> None: ...
 
@@ -329,6 +335,15 @@ class World:
         self.messaging.purge(actor)
         self.purged.update(self.accepted[kind])
 
+    def sweep(self) -> None:
+        """One pass, in no time."""
+        Sweep(self.workshop("sweep")).run_pass()
+
+    def lose_rings(self) -> None:
+        """Those that can be had now, as by several faults at once."""
+        while (ring := self.stored.rings.receive("default", 0, RING_VISIBILITY_S)) is not None:
+            self.stored.rings.delete(ring)
+
     # Pollers.
 
     def start_poller(self) -> None:
@@ -359,6 +374,14 @@ class World:
             if not self.step(name):
                 return
 
+    def work_at_random(self, seed: int, steps: int) -> None:
+        """The pollers work by turns, in a random order, while time goes by."""
+        choose = random.Random(seed)
+        for _ in range(steps):
+            name = choose.choice(sorted(self.pollers))
+            if not self.step(name) or choose.random() < 0.15:
+                self.now += choose.uniform(0, 0.6)
+
     def run_until_rest(self, horizon_s: float) -> None:
         """Everybody works, nobody fails, until nothing happens any more or ``horizon_s`` are over."""
         end, quiet_since = self.now + horizon_s, self.now
@@ -380,7 +403,7 @@ class World:
         return poller in self.visiting
 
     def _poll(self, name: str) -> None:
-        workshop = self._workshop(name)
+        workshop = self.workshop(name)
         while True:
             ring = workshop.rings.receive("default", 0, RING_VISIBILITY_S)
             if ring is None:
@@ -392,7 +415,7 @@ class World:
             finally:
                 self.visiting.discard(getcurrent())
 
-    def _workshop(self, name: str) -> Workshop:
+    def workshop(self, name: str) -> Workshop:
         parts = self.stored
         return Workshop(
             actors=parts.actors,

@@ -22,13 +22,13 @@ from abacito.aws import keys
 from abacito.aws.session import Storage, storage
 from abacito.aws.slots import SlotTable
 from abacito.aws.tables import Update, exists
+from abacito.workers.sweep import GRACE_S
 from abacito.workers.worker import Visit
 from tests.workers.simulation import SteppedSource, World
 
 KINDS = st.sampled_from(["stateful", "stateless"])
 
-# One kind of misfortune at a time leaves nothing that needs a net; in a storm of all, a ring for each actor in the end
-# stands for what a sweep would send.
+# One kind of misfortune at a time leaves nothing that needs a net; a storm of all may, and there is a sweep in the end.
 WEATHERS = ["doubles", "crashes", "sleeps", "storm"]
 
 
@@ -74,12 +74,7 @@ class Protocol(RuleBasedStateMachine):
 
     @rule(steps=st.integers(5, 60), seed=st.integers(0, 2**16))
     def work_together(self, steps: int, seed: int) -> None:
-        """The pollers work by turns, in a random order, while time goes by."""
-        choose = random.Random(seed)
-        for _ in range(steps):
-            name = choose.choice(sorted(self.world.pollers))
-            if not self.world.step(name) or choose.random() < 0.15:
-                self.world.now += choose.uniform(0, 0.6)
+        self.world.work_at_random(seed, steps)
 
     @only_in("sleeps")
     @rule(seconds=st.sampled_from([0.5, 2.0, 4.0, 11.0, 16.0, 40.0]))
@@ -116,6 +111,11 @@ class Protocol(RuleBasedStateMachine):
     def purge(self, kind: str) -> None:
         self.world.purge(kind)
 
+    @only_in()
+    @rule()
+    def a_sweep_passes(self) -> None:
+        self.world.sweep()
+
     @rule(hours=st.integers(-48, 48))
     def the_domain_clock_moves(self, hours: int) -> None:
         self.world.clock.offset += timedelta(hours=hours)
@@ -128,8 +128,10 @@ class Protocol(RuleBasedStateMachine):
                 world.run_until_rest(1500)
                 for kind in world.actors:
                     world.repair(kind)  # does nothing to an actor that is well: its rings would hide a loss
-                    if self.weather == "storm":
-                        world.ring(kind)
+                if self.weather == "storm":
+                    world.sweep()
+                    world.now += GRACE_S + 1
+            world.run_until_rest(1500)
             world.check_at_rest()
         finally:
             world.close()

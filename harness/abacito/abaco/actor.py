@@ -71,7 +71,8 @@ class Enrolment:
 class Actor:
     """A registered actor. ``status`` is text: a registration may carry any (http-api §2.2); ActorStatus names ours.
 
-    ``purged_before`` is the number of an id: waiting messages of older executions are dropped, not run.
+    ``purged_before`` is the number of an id: waiting messages of older executions are dropped, not run. ``is_going``:
+    it is being deleted, which its status alone does not tell.
     """
 
     key: ActorKey
@@ -110,6 +111,7 @@ class Actor:
     revision: int = 1
     totals: Totals = Totals()
     purged_before: int = 0
+    is_going: bool = False
 
     @property
     def id(self) -> str:
@@ -159,4 +161,4 @@ class Actor:
         return replace(self, status=status, status_message=message)
 
 
-_APART = {"key", "status", "status_message", "state", "revision", "totals", "purged_before"}
+_APART = {"key", "status", "status_message", "state", "revision", "totals", "purged_before", "is_going"}

@@ -10,7 +10,7 @@ from typing import Any
 from abacito.abaco.actor import Actor, Enrolment, Totals
 from abacito.abaco.messaging import Messaging
 from abacito.abaco.ports import ActorRecords, ExecutionRecords, Rings, WorkerSlots
-from abacito.abaco.worker import Slot, WorkerStatus
+from abacito.abaco.worker import Slot, WorkerStatus, workers_of
 
 #: Its length is what ``utilization`` tells as the command queue.
 DEFAULT_QUEUE = "default"
@@ -73,13 +73,13 @@ class Census:
             messages=self._messaging.waiting(actor),
             executions=self._executions.count(actor.key),
             runtime_s=actor.totals.runtime_s,
-            workers=self._slots.list(actor.key),
+            workers=workers_of(self._slots.list(actor.key)),
         )
 
     def workers(self) -> Sequence[Slot]:
         """All workers."""
         keys = [each.key for each in self._actors.enrolled() if not each.is_deleted]
-        return [slot for key in keys for slot in self._slots.list(key)]
+        return [slot for key in keys for slot in workers_of(self._slots.list(key))]
 
     def worker_summary(self, workers: Sequence[Slot]) -> Mapping[str, int]:
         """These workers by status, and how many actors have none. Abaco sets no worker to ERROR."""

@@ -12,9 +12,9 @@ from abacito.abaco.caller import Caller
 from abacito.abaco.execution import Execution, ExecutionKey
 from abacito.abaco.ports import ActorRecords, Clock, ExecutionRecords, WorkerSlots
 from abacito.abaco.search import Page, Query, Record, SearchType
-from abacito.abaco.worker import Slot
+from abacito.abaco.worker import Slot, workers_of
 
-_NOT_STORED = ("key", "totals", "purged_before")
+_NOT_STORED = ("key", "totals", "purged_before", "is_going")
 
 
 class Finding:
@@ -57,7 +57,7 @@ class Finding:
             case SearchType.EXECUTIONS:
                 yield from map(execution_record, self._executions.list(actor.key))
             case SearchType.WORKERS:
-                yield from map(worker_record, self._slots.list(actor.key))
+                yield from map(worker_record, workers_of(self._slots.list(actor.key)))
             case SearchType.LOGS:
                 for execution, text in self._executions.logs(actor.key, self._clock.now()):
                     yield log_record(actor, execution, text)

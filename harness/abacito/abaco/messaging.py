@@ -81,7 +81,7 @@ class Messaging:
 
     def waiting(self, actor: Actor) -> int:
         """How many messages wait, those that could not be started included; not those in work."""
-        held_back = sum(1 for slot in self._slots.list(actor.key) if slot.execution and not slot.is_held)
+        held_back = sum(1 for slot in self._slots.list(actor.key) if slot.is_parked)
         return max(0, self._mailboxes.count(actor.key) - self._actors.purge_left(actor.key)) + held_back
 
     def purge(self, actor: Actor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -203,13 +204,19 @@ class WorkerSlots(Protocol):
         """Delete the slot that we hold."""
 
     def delete_idle(self, slot: Slot) -> bool:
-        """Delete a slot that nobody holds and that names nothing; False when it is not so."""
+        """Delete a slot that nobody holds; False when somebody does, or it names another execution than was seen."""
 
     def drain(self, slot: Slot) -> bool:
         """SHUTDOWN_REQUESTED: it goes when the execution that it names is done. False when it is gone."""
 
+    def shut_down(self, held: Slot) -> Slot:
+        """SHUTTING_DOWN, for all to see: we know that we are to go. The slot as it is now."""
+
     def halt(self, slot: Slot, what: str) -> bool:
         """Ask the holder to stop that execution (``HALT_ALL``: and go). False when it is not held, or names another."""
+
+    def heard(self, held: Slot, tell: Callable[[str], object]) -> AbstractContextManager[None]:
+        """Meanwhile, ``tell`` is called at once with what this process asks by ``halt``; others are seen by a look."""
 
 
 class PermissionRecords(Protocol):

@@ -36,6 +36,14 @@ class Retirement:
             with self._lock:
                 self._idle[slot.worker_id] = slot, due
 
+    def adopt(self, actor: Actor, slot: Slot) -> None:
+        """It was found idle: if nobody here has noted it, its time counts from what it did last."""
+        life_s = self._life_s(actor)
+        if life_s >= 0:
+            due = (slot.last_execution_time or slot.create_time) + timedelta(seconds=life_s)
+            with self._lock:
+                self._idle.setdefault(slot.worker_id, (slot, due))
+
     def run_pass(self) -> None:
         """Let those go whose time is over, unless they are at work again: then they are noted anew afterwards."""
         if not self._idle:

@@ -8,7 +8,7 @@ from abacito.abaco import ids
 from abacito.abaco.actor import Actor, ActorKey
 from abacito.abaco.errors import Malformed, Unknown
 from abacito.abaco.ports import Clock, Ring, Rings, WorkerSlots
-from abacito.abaco.worker import Slot, WorkerStatus
+from abacito.abaco.worker import Slot, WorkerStatus, workers_of
 
 #: Abaco has no limit; each is a record, and to make very many of them takes very long.
 MOST_WORKERS = 1000
@@ -22,11 +22,11 @@ class Staffing:
 
     def list(self, actor: ActorKey) -> Sequence[Slot]:
         """The workers, oldest number first."""
-        return self._slots.list(actor)
+        return workers_of(self._slots.list(actor))
 
     def get(self, actor: ActorKey, worker_id: str) -> Slot:
         """One worker. Raises Unknown."""
-        for slot in self._slots.list(actor):
+        for slot in self.list(actor):
             if slot.worker_id == worker_id:
                 return slot
         raise Unknown("Worker not found.")
@@ -44,7 +44,7 @@ class Staffing:
         """At least so many workers; what to tell the user. Never fewer than there are, no upper limit (http-api §7)."""
         if wanted > MOST_WORKERS:
             raise Malformed(f"Invalid POST: an actor may have {MOST_WORKERS} workers here, not {wanted}.")
-        present = len(self._slots.list(actor.key))
+        present = len(self.list(actor.key))
         missing = wanted - present
         if missing <= 0:
             return f"Actor {identifier} already had {wanted} worker(s)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -66,6 +67,11 @@ class Slot:
         return self.ring is not None
 
     @property
+    def must_go(self) -> bool:
+        """Whether its holder is to give it up for good: after the execution under way, or with it."""
+        return self.drain or self.halt == HALT_ALL
+
+    @property
     def is_parked(self) -> bool:
         """Whether it only keeps the place of an execution that would not start; as a worker it is gone."""
         return self.execution is not None and not self.is_held
@@ -79,3 +85,8 @@ class Slot:
     def last_health_check_time(self) -> datetime | None:
         """When it was last known to be well: what it did last. There is no health agent that asks."""
         return max(self.create_time, self.last_execution_time or self.create_time) if self.is_up else None
+
+
+def workers_of(slots: Iterable[Slot]) -> Sequence[Slot]:
+    """Those that are workers to users. After the sixth failed start Abaco stops the worker (execution.md §6)."""
+    return [slot for slot in slots if not slot.is_parked]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from ipaddress import ip_network
 from pathlib import Path
@@ -113,6 +113,11 @@ class DockerRunner:
             return None
         return self._held.get(found["Id"]) or self._adopted(found)
 
+    def names(self) -> Collection[str]:
+        """The names of the actors' containers with this emulator's label. Raises RunnerAway."""
+        actors = [each for each in self._ours() if PAUSE_LABEL not in each["Labels"]]
+        return [str(name)[1:] for each in actors for name in each["Names"] or ()]  # none: it is being removed
+
     def clear(self) -> None:
         """Remove every container with this emulator's label; who waits for one sees it gone."""
         try:
@@ -193,11 +198,13 @@ class DockerRunner:
             return adopted  # not ours to clear
         return self._held.setdefault(found["Id"], adopted)
 
-    def _remove_all(self, *, with_namespaces: bool = False) -> None:
+    def _ours(self) -> Sequence[Mapping[str, Any]]:
         with daemon.asking(RunnerAway):
             label = f"{EMULATOR_LABEL}={self._emulator}"
-            ours = self._client.containers(all=True, filters={"label": label})
-        for found in ours:
+            return list(self._client.containers(all=True, filters={"label": label}))
+
+    def _remove_all(self, *, with_namespaces: bool = False) -> None:
+        for found in self._ours():
             if with_namespaces or PAUSE_LABEL not in found["Labels"]:
                 remove(self._client, found["Id"])
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -95,6 +95,10 @@ class ProcessRunner:
     def find(self, name: str) -> ProcessContainer | None:
         """One that this runner has made."""
         return self._containers.get(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all that are not removed."""
+        return list(self._containers)
 
     def clear(self) -> None:
         """Kill and remove all."""

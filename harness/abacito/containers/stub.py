@@ -13,7 +13,7 @@ import pickle
 import threading
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import NoReturn
 
@@ -117,6 +117,10 @@ class StubRunner:
     def find(self, name: str) -> Container | None:
         """One of this runner's own."""
         return self._containers.get(name)
+
+    def names(self) -> Collection[str]:
+        """The names of all that are not removed."""
+        return list(self._containers)
 
     def clear(self) -> None:
         """Forget the functions, kill and remove all executions; wait a second at most for their threads."""

@@ -52,13 +52,22 @@ class Poller:
     def _run(self, queue: str) -> None:
         stopping = self._workshop.stopping
         while not stopping.is_set():
-            if not self._free.acquire(timeout=0.5):
+            if not self._is_one_free(0.5):
                 continue
             ring = self._receive(queue)
             if ring is None or stopping.is_set():
-                self._free.release()
                 continue
-            self._pool.submit(self._visit, ring)
+            if self._free.acquire(blocking=False):
+                self._pool.submit(self._visit, ring)
+            else:  # the other queues were quicker
+                self._give_back(ring)
+
+    def _is_one_free(self, within_s: float) -> bool:
+        """Whether there is a thread; it is not taken, or the poll of an idle queue would keep it from the others."""
+        is_free = self._free.acquire(timeout=within_s)
+        if is_free:
+            self._free.release()
+        return is_free
 
     def _receive(self, queue: str) -> RingInHand | None:
         try:
@@ -67,6 +76,12 @@ class Poller:
             self._note(error, f"queue {queue} not polled")
             self._workshop.stopping.wait(1.0)
             return None
+
+    def _give_back(self, ring: RingInHand) -> None:
+        try:
+            self._workshop.rings.hide(ring, 0)
+        except Exception as error:  # noqa: BLE001 # as above; the ring comes again by itself, later
+            self._note(error, f"ring for actor {ring.ring.actor.id} not given back")
 
     def _visit(self, ring: RingInHand) -> None:
         try:

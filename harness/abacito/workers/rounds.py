@@ -42,9 +42,10 @@ class Rounds:
         self._threads: list[threading.Thread] = []
         self.failures: list[Exception] = []
 
-    def add(self, name: str, once: Callable[[], object], every_s: float = 0.0) -> None:
-        """Do this from ``start`` on, with so many real seconds in between."""
-        self._threads.append(threading.Thread(target=self._run, args=(name, once, every_s), name=name, daemon=True))
+    def add(self, name: str, once: Callable[[], object], every_s: float = 0.0, *, at_once: bool = True) -> None:
+        """Do this from ``start`` on, or so many real seconds after it, with as many in between."""
+        args = (name, once, every_s, 0.0 if at_once else every_s)
+        self._threads.append(threading.Thread(target=self._run, args=args, name=name, daemon=True))
 
     def start(self) -> None:
         """Begin."""
@@ -56,7 +57,8 @@ class Rounds:
         for thread in self._threads:
             thread.join()
 
-    def _run(self, name: str, once: Callable[[], object], every_s: float) -> None:
+    def _run(self, name: str, once: Callable[[], object], every_s: float, first_s: float) -> None:
+        self._stopping.wait(first_s)
         while not self._stopping.is_set():
             try:
                 once()

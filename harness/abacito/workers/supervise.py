@@ -43,7 +43,7 @@ from abacito.abaco.ports import (
 from abacito.abaco.retirement import Retirement
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
-from abacito.abaco.worker import HALT_ALL, Slot
+from abacito.abaco.worker import HALT_ALL, Slot, WorkerStatus
 from abacito.workers.environment import environment, had_of
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ T = TypeVar("T")
 HEARTBEAT_S = 3.0
 RING_VISIBILITY_S = 15
 LOOK_S = 1.0
+#: Longer than the grace that a container has to end by itself, and the kill after it.
+HALT_AGAIN_S = 15.0
 
 #: Abaco 1.9, worker.py: five failed starts in a row are tolerated, the sixth puts the actor into ERROR.
 TOLERATED_START_FAILURES = 5
@@ -100,6 +102,10 @@ class Workshop:
     poller: str
     callback: Callable[[], Callback]
 
+    def slot_limit(self, actor: Actor) -> int:
+        """How many of its containers may run at once."""
+        return actor.slot_limit(self.tenant(actor.key.tenant).max_workers_per_actor)
+
     def container_name(self, key: ExecutionKey) -> str:
         """By this name every poller finds the execution's container, and no second one can be made."""
         return f"abacito-{self.namespace}-{key.id}"
@@ -131,6 +137,8 @@ class Heart:
             self.beat()
         else:
             self.held = self._workshop.slots.look(self.held)
+        if self.held.must_go and self.held.status is not WorkerStatus.SHUTTING_DOWN:
+            self.held = self._workshop.slots.shut_down(self.held)
 
     def rest(self, seconds: float) -> None:
         """Let time pass with the slot in hand. Raises Stopping when the poller stops, SlotLost."""
@@ -146,7 +154,9 @@ class Supervision:
     def __init__(self, workshop: Workshop, heart: Heart, actor: Actor | None, key: ExecutionKey) -> None:
         self._workshop, self._heart, self._actor, self._key = workshop, heart, actor, key
         self._results = 0
-        self._halted = False
+        self._halting = threading.Lock()
+        self._may_halt = False
+        self._halted: float | None = None
         self._had: Mapping[str, str | None] | None = None
 
     def run(self, *, fresh: bool) -> Ended:
@@ -247,6 +257,15 @@ class Supervision:
         return self._clean_up(container)
 
     def _watch(self, container: Container) -> ContainerEnd:
+        with self._workshop.slots.heard(self._heart.held, lambda what: self._halt_if_meant(container, what)):
+            self._may_halt = True
+            try:
+                return self._watch_until_end(container)
+            finally:
+                with self._halting:  # who has heard of a halt just now comes too late, or is waited for
+                    self._may_halt = False
+
+    def _watch_until_end(self, container: Container) -> ContainerEnd:
         began, shown = self._workshop.pace.monotonic(), ""
         while True:
             end = self._patiently(lambda: container.wait(LOOK_S))
@@ -255,15 +274,25 @@ class Supervision:
             if self._workshop.stopping.is_set():
                 raise Stopping
             self._heart.beat_if_due()
-            self._halt_if_asked(container, self._workshop.pace.monotonic() - began)
+            self._halt_if_meant(container, self._heart.held.halt)
+            self._halt_if_too_long(container, self._workshop.pace.monotonic() - began)
             shown = self._publish(container.log(), shown)
 
-    def _halt_if_asked(self, container: Container, ran_s: float) -> None:
-        limit = self._tenant.max_run_time
-        asked = self._heart.held.halt in (self._key.id, HALT_ALL)
-        if not self._halted and (asked or 0 <= limit <= ran_s):
-            self._halted = True
-            container.stop()
+    def _halt_if_meant(self, container: Container, what: str | None) -> None:
+        if what in (self._key.id, HALT_ALL):
+            self._halt(container)
+
+    def _halt_if_too_long(self, container: Container, ran_s: float) -> None:
+        if 0 <= self._tenant.max_run_time <= ran_s:
+            self._halt(container)
+
+    def _halt(self, container: Container) -> None:
+        """Ask it to stop, once; and again if it has not long after, as the runner may have been away."""
+        now = self._workshop.pace.monotonic()
+        with self._halting:  # by our own look, or in the thread of whoever asks for it
+            if self._may_halt and (self._halted is None or now - self._halted >= HALT_AGAIN_S):
+                self._halted = now
+                container.stop()
 
     def _publish(self, text: str, shown: str) -> str:
         """Show the log so far, if there is more of it than what readers see."""

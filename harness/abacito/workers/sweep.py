@@ -54,9 +54,10 @@ class Sweep:
                 self._workshop.rings.send(actor.queue, suspect, GRACE_S)
             elif not slot.execution:
                 self._workshop.retirement.adopt(actor, slot)
+        if actor.is_going:
+            self._deletion.run_pass(actor.key)
+            return
         match actor.status:
-            case ActorStatus.SHUTTING_DOWN:
-                self._deletion.run_pass(actor.key)
             case ActorStatus.SUBMITTED:
                 self._workshop.rings.send(actor.queue, Ring(actor.key, prepare=True), GRACE_S)
             case ActorStatus.READY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from abacito.abaco import ids
@@ -13,7 +13,7 @@ from abacito.abaco.errors import ImageUnavailable, RunnerAway, SlotLost
 from abacito.abaco.execution import ExecutionKey
 from abacito.abaco.ports import Delivery, Ring, RingInHand
 from abacito.abaco.registration import first_slot, ready_slot
-from abacito.abaco.worker import HALT_ALL, Hold, Slot, WorkerStatus
+from abacito.abaco.worker import Hold, Slot, WorkerStatus
 from abacito.workers.supervise import RING_VISIBILITY_S, Ended, Heart, Stopping, Supervision, Workshop
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Visit:
 
     def _ring_for_all(self, actor: Actor) -> None:
         """Rings sent while it was not READY were dropped: one for each message that could run at once now."""
-        waiting = min(self._limit(actor), self._workshop.mailboxes.count(actor.key))
+        waiting = min(self._workshop.slot_limit(actor), self._workshop.mailboxes.count(actor.key))
         for _ in range(waiting - 1):  # this ring itself is the first
             self._workshop.rings.send(actor.queue, Ring(actor.key))
 
@@ -156,38 +156,48 @@ class Visit:
         return taken
 
     def _acquire(self, actor: Actor, slots: Sequence[Slot], hold: Hold) -> Slot | None:
-        for slot, is_new in self._candidates(actor, slots):
+        while (slot := self._candidate(actor, slots)) is not None:
+            is_new = all(slot.number != seen.number for seen in slots)
             purged = bool(slot.execution) and (ids.number(slot.execution or "") or 0) < actor.purged_before
             held = self._workshop.slots.acquire(slot, hold, is_new=is_new, drops=purged)
             if held is not None:
                 return held
+            slots = self._workshop.slots.list(self._key)  # another was quicker: what is there to be had now?
         return None
 
-    def _candidates(self, actor: Actor, slots: Sequence[Slot]) -> Iterator[tuple[Slot, bool]]:
-        """Idle slots below the limit, those that name a parked execution first; then missing ones."""
-        limit = self._limit(actor)
+    def _candidate(self, actor: Actor, slots: Sequence[Slot]) -> Slot | None:
+        """An idle slot below the limit, one that names a parked execution first; else a missing one that has work."""
+        limit = self._workshop.slot_limit(actor)
         idle = [slot for slot in slots if not slot.is_held and slot.number < limit]
-        yield from ((slot, False) for slot in sorted(idle, key=lambda s: (s.execution is None, s.number)))
-        taken = {slot.number for slot in slots}
-        spare = [slot for slot in slots if not slot.is_held and slot.number >= limit and slot.execution is None]
-        for number in range(limit):
-            if number not in taken:
-                yield self._moved(spare, number) or self._new_slot(actor, number), True
+        if idle:
+            return min(idle, key=lambda slot: (slot.execution is None, slot.number))
+        missing = set(range(limit)) - {slot.number for slot in slots}
+        if not missing or not self._is_one_more_needed(slots):
+            return None
+        return self._moved(slots, limit, min(missing)) or self._new_slot(actor, min(missing))
 
-    def _moved(self, spare: list[Slot], number: int) -> Slot | None:
+    def _is_one_more_needed(self, slots: Sequence[Slot]) -> bool:
+        """Whether there is a message that no holder is about to receive.
+
+        Whoever holds a slot looks once more in the end, so a ring may be dropped for him. The count has messages in
+        hand too, those just claimed among them; hence the look.
+        """
+        about_to_receive = sum(1 for slot in slots if slot.is_held and slot.execution is None)
+        if about_to_receive and self._workshop.mailboxes.count(self._key) <= about_to_receive:
+            return False
+        return self._sees_a_message()
+
+    def _moved(self, slots: Sequence[Slot], limit: int, number: int) -> Slot | None:
         """A worker beyond the limit (asked for by HTTP, or made beside one that was to go) takes a free place."""
-        while spare:
-            slot = spare.pop(0)
-            if self._workshop.slots.delete_idle(slot):
+        for slot in slots:
+            is_spare = not slot.is_held and slot.number >= limit and slot.execution is None
+            if is_spare and self._workshop.slots.delete_idle(slot):
                 return replace(slot, number=number, status=WorkerStatus.READY)
         return None
 
     def _new_slot(self, actor: Actor, number: int) -> Slot:
         slot = replace(first_slot(actor, number), create_time=self._workshop.clock.now())
         return ready_slot(slot, actor, self._workshop.runner.location)
-
-    def _limit(self, actor: Actor) -> int:
-        return actor.slot_limit(self._workshop.tenant(actor.key.tenant).max_workers_per_actor)
 
     # Steps 3 and 4: the messages, one after the other.
 
@@ -197,13 +207,13 @@ class Visit:
         named = held.execution
         if named is not None and self._supervise(heart, named, fresh=False) is Ended.PARKED:
             return False
-        for _ in range(0 if self._must_go(heart.held) else MESSAGES_PER_TURN):
+        for _ in range(0 if heart.held.must_go else MESSAGES_PER_TURN):
             execution_id = self._next(heart)
             if execution_id is None:
                 break
             if self._supervise(heart, execution_id, fresh=True) is Ended.PARKED:
                 return False
-            if self._must_go(heart.held):
+            if heart.held.must_go:
                 break
         self._release(heart.held)
         return True
@@ -212,8 +222,19 @@ class Visit:
         key = ExecutionKey(self._key, execution_id)
         ended = Supervision(self._workshop, heart, self._actor, key).run(fresh=fresh)
         if ended is Ended.PARKED:
+            self._stop_workers()
             self._workshop.rings.delete(self._ring)
         return ended
+
+    def _stop_workers(self) -> None:
+        """Abaco 1.9, worker.py: the worker whose container would not start takes the actor's others with it."""
+        actor = self._workshop.actors.get(self._key)
+        if actor is None or actor.status != ActorStatus.ERROR:  # repaired already
+            return
+        self._drop_idle_slots()
+        for slot in self._workshop.slots.list(self._key):
+            if slot.is_held:
+                self._workshop.slots.drain(slot)
 
     def _next(self, heart: Heart) -> str | None:
         """Receive and claim; the execution that is ours now, or None when nothing more can be had."""
@@ -249,23 +270,25 @@ class Visit:
 
     def _release(self, held: Slot) -> None:
         """The worker stays, idle, until it is retired; without an actor, or when it was told to go, it goes now."""
-        if self._actor is None or self._must_go(held):
+        if self._actor is None or held.must_go:
             self._workshop.slots.discard(held)
             return
         released = self._workshop.slots.release(held)
-        if self._must_go(released):  # that was asked since we looked last
+        if released.must_go:  # that was asked since we looked last
             self._workshop.slots.delete_idle(released)
         else:
             self._workshop.retirement.note(self._actor, released)
 
-    def _must_go(self, held: Slot) -> bool:
-        return held.drain or held.halt == HALT_ALL
-
     def _look(self) -> None:
-        """What came in while the slot was held had its ring dropped; never work on what is found here, give it back."""
-        delivery = self._workshop.mailboxes.receive(self._key, MESSAGE_VISIBILITY_S)
-        if delivery is None:
+        """What came in while the slot was held had its ring dropped; never work on what is found here."""
+        if self._sees_a_message():
+            self._workshop.rings.hide(self._ring, 0)
+        else:
             self._workshop.rings.delete(self._ring)
-            return
-        self._workshop.mailboxes.release(self._key, delivery)
-        self._workshop.rings.hide(self._ring, 0)
+
+    def _sees_a_message(self) -> bool:
+        """Whether one can be had now; it is given back."""
+        delivery = self._workshop.mailboxes.receive(self._key, MESSAGE_VISIBILITY_S)
+        if delivery is not None:
+            self._workshop.mailboxes.release(self._key, delivery)
+        return delivery is not None
