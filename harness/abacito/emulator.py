@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from abacito.abaco import ids
@@ -36,8 +37,9 @@ from abacito.abaco.retirement import Retirement
 from abacito.abaco.scheduling import Scheduling
 from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
-from abacito.abaco.time import MovableClock, RealPace, SystemClock
+from abacito.abaco.time import Clocks, RealPace, SystemClock
 from abacito.abaco.tokens import Tokens, User
+from abacito.abaco.travelling import TenantClock, Travelling
 from abacito.api import Instance, create_app
 from abacito.api.assertion import Signer, Verifier, header_name
 from abacito.api.certificates import Authority
@@ -56,7 +58,7 @@ from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
-from abacito.workers.rounds import CRON_PASS_S, RETIREMENT_PASS_S, EventRounds, Rounds
+from abacito.workers.rounds import CRON_PASS_S, LOG_SWEEP_S, RETIREMENT_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
 from abacito.workers.sweep import SWEEP_PASS_S, Sweep
 from abacito.workers.webhooks import HttpWebhooks
@@ -82,7 +84,6 @@ class Emulator:
         self.settings = settings or Settings.read()
         self._stops: list[tuple[str, Callable[[], None]]] = []
         self._stopping = threading.Event()
-        self.clock = MovableClock(SystemClock())
         self._news = News()
         self.signer = Signer()
         self._authority = Authority()
@@ -126,7 +127,6 @@ class Emulator:
         self.stored.forget()
         self.stored.set_up(self.settings.queues)
         self._source.resume()
-        self.clock.reset()
         self._begin_work()
 
     @property
@@ -191,7 +191,7 @@ class Emulator:
             raise Misconfigured(f"auth = {self.settings.auth!r}: assertions count with auth = 'jwt' only")
         if self.settings.jwt_public_key:
             raise Misconfigured("jwt_public_key is set: only who has the private key can sign assertions")
-        expires = self.clock.now() + timedelta(seconds=life_s) if life_s else None
+        expires = self._clocks.now(user.tenant) + timedelta(seconds=life_s) if life_s else None
         return {header_name(user.tenant): self.signer.sign(user.username, sorted(user.roles), expires)}
 
     def login(self, username: str, tenant: str | None = None) -> dict[str, str]:
@@ -204,12 +204,22 @@ class Emulator:
         keys = {"client_key": client.key, "client_secret": client.secret or ""}
         return {"token": pair.access, "refresh_token": pair.refresh, **keys}
 
+    @property
+    def clock(self) -> TenantClock:
+        """The clock of the default tenant."""
+        return self.clock_of(self.settings.tenant)
+
+    def clock_of(self, tenant: str) -> TenantClock:
+        """A tenant's clock, to be looked at and moved."""
+        return TenantClock(self._travelling, tenant)
+
     def client(self, username: str | None = None) -> Abaco:
         """A client of this emulator's, for this user; without one, for the first with the admin role."""
         user = self.settings.accounts().get((self.settings.tenant, username)) if username else self.admin
         name, tenant = (user.username, user.tenant) if user else (username or "", None)
         headers = self.headers_for(name, tenant)
-        return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers)
+        renew = partial(self.headers_for, name, tenant)
+        return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers, renew)
 
     def stub(self, function: Callable[..., Any], image: str | None = None) -> str:
         """Have an image be a Python function; its name, made up unless given."""
@@ -259,15 +269,20 @@ class Emulator:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
         self.stored.set_up(settings.queues)
+        machines = SystemClock()
+        self._clocks = Clocks(self.stored.clocks, machines)
         mint = minter(self.signer, lambda: self.url)
         accounts = settings.accounts()
-        self._tokens = Tokens(self.stored.tokens, self.clock, accounts, mint, settings.token_life)
+        self._tokens = Tokens(self.stored.tokens, self._clocks, accounts, mint, settings.token_life)
         tenants = tuple(settings.tenants)
         self._gateway = Gateway(self.stored.clients, self._tokens, accounts, settings.tenant, tenants)
         self._configs = self._make_configs()
         self._linking = Linking(self.stored.actors, self.stored.aliases)
         self._messaging = Messaging(*self._parts)
-        self.scheduling = Scheduling(self.stored.actors, self._messaging, self.clock)
+        self.scheduling = Scheduling(self.stored.actors, self._messaging, self._clocks)
+        self._travelling = Travelling(
+            self.stored.clocks, machines, self.scheduling, self.stored.actors, self.stored.executions
+        )
         self.runner = self._choose_runner()
         self._on_stop("runner", self.runner.close)
         app = self._make_app()
@@ -332,7 +347,7 @@ class Emulator:
     def _begin_work(self) -> None:
         self._working = threading.Event()  # set to stop
         long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
-        retirement = Retirement(self.stored.slots, self.clock, self.tenant)
+        retirement = Retirement(self.stored.slots, self._clocks, self.tenant)
         workshop = self._workshop(self._working, retirement)
         self._poller = Poller(workshop, self.settings.queues, self._threads, long_poll_s)
         self._poller.start()
@@ -342,6 +357,7 @@ class Emulator:
         for number in range(_EVENT_THREADS):
             self._rounds.add(f"abacito-events-{number}", events.run_once)
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
+        self._rounds.add("abacito-logs", self._travelling.sweep, LOG_SWEEP_S)
         self._rounds.add("abacito-retirement", retirement.run_pass, RETIREMENT_PASS_S)
         # What is stored in this process was empty a moment ago; at an endpoint somebody may have died.
         is_shared = self.settings.endpoint_url is not None
@@ -366,9 +382,9 @@ class Emulator:
             runner=self.runner,
             tokens=self._tokens,
             configs=self._configs,
-            events=Events(self.stored.events, self._linking, self.clock),
+            events=Events(self.stored.events, self._linking, self._clocks),
             retirement=retirement,
-            clock=self.clock,
+            clock=self._clocks,
             pace=RealPace(stopping),
             news=self._news,
             tenant=self.tenant,
@@ -382,7 +398,7 @@ class Emulator:
     def _parts(self) -> tuple[ActorRecords, ExecutionRecords, WorkerSlots, Mailboxes, Rings, Clock]:
         """What messaging and registration both stand on."""
         stored = self.stored
-        return stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, self.clock
+        return stored.actors, stored.executions, stored.slots, stored.mailboxes, stored.rings, self._clocks
 
     def _make_configs(self) -> Configs:
         stored, key = self.stored, self.settings.encryption_key
@@ -391,7 +407,7 @@ class Emulator:
         return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
 
     def _make_app(self) -> WSGIApplication:
-        stored, clock = self.stored, self.clock
+        stored, clock = self.stored, self._clocks
         pace = RealPace(self._stopping)
         authorization = Authorization(stored.actors, stored.aliases, stored.configs, stored.permissions)
         abaco = Platform(
@@ -409,6 +425,7 @@ class Emulator:
             executions=stored.executions,
             halting=Halting(stored.slots),
             clock=clock,
+            travelling=self._travelling,
             pace=pace,
             news=self._news,
             tenant=self.tenant,
@@ -421,6 +438,7 @@ class Emulator:
             accept_nonce=settings.accept_nonce,
             search_error_status=settings.search_error_status,
             sync_timeout_s=settings.sync_timeout,
+            takes_any_tenant=settings.auth != "tokens",
             xml_faults=settings.gateway_faults == "xml",
             token_key=lambda: self.signer.public_key_pem,
             assertion_for=self.assertion_for,
@@ -432,7 +450,7 @@ class Emulator:
         if settings.auth == "none":
             return NoIdentity(settings.tenant)
         if settings.auth == "jwt":
-            return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self.clock)
+            return AssertionIdentity(Verifier(settings.jwt_public_key or self.signer.public_key), self._clocks)
         return TokenIdentity(self._tokens)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from abacito.client import Abaco
+    from abacito.client.clock import Clock
     from abacito.emulator import Emulator
     from abacito.settings import Settings
 
@@ -61,3 +62,10 @@ def abacito(abacito_server: Emulator) -> Iterator[Abaco]:
     yield client
     client.close()
     abacito_server.check()
+
+
+@pytest.fixture
+def abacito_clock(abacito: Abaco) -> Clock:
+    """The time of this test's Abaco: ``travel(hours=4)``, ``at("2026-11-23 09:00")``, ``freeze()``, ``tick("30s")``,
+    ``reset()``; each is also a context manager that sets it back."""
+    return abacito.clock

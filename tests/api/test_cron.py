@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 
 from tests.api.conftest import Api
 from tests.api.test_updates import body, put, until
@@ -143,12 +144,12 @@ def test_a_cron_execution_names_cron_and_no_user(api: Api) -> None:
 def test_missed_runs_are_made_up_one_a_pass(api: Api) -> None:
     """spec: http-api-more #96"""
     actor = scheduled(api, f"{(now(api) + timedelta(hours=1)).strftime('%Y-%m-%d %H')} + 1 hour")["id"]
-    api.travel(timedelta(hours=2))
 
     counts = []
-    for _ in range(3):
-        api.emulator.scheduling.run_pass()
-        counts.append(len(executions(api, actor)))
+    with freeze_time(now(api) + timedelta(hours=2)):  # so long nobody has looked
+        for _ in range(3):
+            api.emulator.scheduling.run_pass()
+            counts.append(len(executions(api, actor)))
 
     assert counts == [1, 2, 2]
 
@@ -170,7 +171,7 @@ def test_two_passes_at_once_run_an_occurrence_once(api: Api) -> None:
     )[0]
     api.emulator.scheduling.run_pass()
 
-    api.emulator.scheduling._pass_over(stale)  # as by somebody who had read it before
+    api.emulator.scheduling.pass_over(stale)  # as by somebody who had read it before
 
     assert len(executions(api, actor)) == 1
     assert next_run(api, actor) == hour(api, 1)

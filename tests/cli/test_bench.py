@@ -14,7 +14,7 @@ def bench(*arguments: str) -> dict[str, list[float]]:
     command = [sys.executable, "-m", "abacito", "bench", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    rows = (re.fullmatch(r"(.*?)((?: +\d+(?:\.\d+)?)+)", line) for line in done.stdout.splitlines())
+    rows = (re.fullmatch(r"(.*?)((?: +-?\d+(?:\.\d+)?)+)", line) for line in done.stdout.splitlines())
     return {row[1].strip(): [float(figure) for figure in row[2].split()] for row in rows if row}
 
 
@@ -57,3 +57,11 @@ def test_scale_tells_a_ratio_for_each_request() -> None:
 
     assert len(ratios) == 7
     assert all(len(figures) == 3 for figures in ratios.values())
+
+
+def test_identity_tells_what_a_get_takes_by_each_way_to_name_a_user() -> None:
+    figures = bench("identity", "--rounds", "3")
+
+    assert list(figures) == ["--auth none", "--auth tokens", "--auth jwt"]
+    assert figures["--auth none"][1] == 0
+    assert all(taken > 0 for taken, _ in figures.values())

@@ -74,7 +74,10 @@ def test_what_is_no_story_is_refused_with_its_place_and_the_nearest_key(text: st
     ("step", "told"),
     [
         ("{get: /a, post: /b}", "3:15: a step is one request: here are get and post"),
-        ("{expect: {}}", "3:5: a step is a request (get, post, put, delete), or only a 'note'"),
+        (
+            "{expect: {}}",
+            "3:5: a step is a request or moves the clock (get, post, put, delete, travel, tick, at, freeze)",
+        ),
         ("{get: a}", "3:6: a path begins with a slash: 'a'"),
         ("{post: /a, json: {}, form: {}}", "3:26: a request has one body: here are json and form"),
         ("{post: /a, base64: a}", "3:16: 'base64' cannot be decoded"),

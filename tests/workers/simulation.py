@@ -115,7 +115,7 @@ class Clock:
     def __init__(self) -> None:
         self.offset = timedelta()
 
-    def now(self) -> datetime:
+    def now(self, tenant: str = "") -> datetime:
         return datetime(2026, 11, 24, tzinfo=UTC) + self.offset
 
 

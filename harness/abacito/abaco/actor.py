@@ -58,7 +58,6 @@ class Enrolment:
     owner: str
     image: str | None
     link: str = ""
-    has_cron: bool = False
     totals: Totals | None = None
 
     @property

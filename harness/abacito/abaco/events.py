@@ -95,7 +95,7 @@ class Events:
         self._send(actor, {**first, **common}, execution.id)
 
     def _common(self, actor: Actor, kind: EventType, before_dbid: Mapping[str, str]) -> Mapping[str, Any]:
-        now = display_time(self._clock.now())
+        now = display_time(self._clock.now(actor.key.tenant))
         return {
             "tenant_id": actor.key.tenant,
             "event_type": str(kind),

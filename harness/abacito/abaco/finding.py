@@ -59,7 +59,7 @@ class Finding:
             case SearchType.WORKERS:
                 yield from map(worker_record, workers_of(self._slots.list(actor.key)))
             case SearchType.LOGS:
-                for execution, text in self._executions.logs(actor.key, self._clock.now()):
+                for execution, text in self._executions.logs(actor.key, self._clock.now(actor.key.tenant)):
                     yield log_record(actor, execution, text)
 
 

@@ -68,12 +68,12 @@ class Messaging:
         found = self._executions.get(execution.key)  # looked at first: what was sent before the end is there after it
         if found is not None and found.status is ExecutionStatus.SUBMITTED and not self._waits_in_vain(found):
             return None
-        result = self._executions.take_result(execution.key, self._clock.now())
+        result = self._executions.take_result(execution.key, self._clock.now(execution.key.actor.tenant))
         if result is not None:
             return result
         if found is not None and found.status is ExecutionStatus.RUNNING:
             return None
-        return self._executions.log(execution.key, self._clock.now())
+        return self._executions.log(execution.key, self._clock.now(execution.key.actor.tenant))
 
     def _waits_in_vain(self, execution: Execution) -> bool:
         actor = self._actors.get(execution.key.actor)
@@ -97,6 +97,6 @@ class Messaging:
             key = ExecutionKey(actor.key, execution_id or ids.new_id())
             variables = {**message.variables, "_abaco_execution_id": key.id}
             own = replace(message, variables=variables)
-            execution = Execution(key, executor, actor.api_server, self._clock.now())
+            execution = Execution(key, executor, actor.api_server, self._clock.now(actor.key.tenant))
             if self._executions.add(execution, own) or execution_id is not None:
                 return execution

@@ -72,7 +72,7 @@ class Nonces:
                 roles=tuple(sorted(caller.roles)),
                 level=Level[level],
                 api_server=tenant.api_server,
-                create_time=self._clock.now(),
+                create_time=self._clock.now(resource.tenant),
                 description=description,
                 max_uses=uses,
                 remaining_uses=uses,
@@ -106,7 +106,7 @@ class Nonces:
             raise Unauthorized(_DOES_NOT_EXIST)
         if nonce.level < wanted:
             raise Unauthorized("Nonce does not have sufficient permissions level.")
-        if not self._nonces.spend(nonce, self._clock.now()):
+        if not self._nonces.spend(nonce, self._clock.now(resource.tenant)):
             raise Unauthorized("No remaining uses left for this nonce.")
         return Caller(nonce.owner, resource.tenant, frozenset(nonce.roles))
 

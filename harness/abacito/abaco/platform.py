@@ -20,6 +20,7 @@ from abacito.abaco.registration import Registration
 from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
+from abacito.abaco.travelling import Travelling
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Abaco:
     executions: ExecutionRecords
     halting: Halting
     clock: Clock
+    travelling: Travelling
     pace: Pace
     news: News
     tenant: Callable[[str], Tenant]

@@ -19,15 +19,33 @@ from abacito.abaco.message import Message
 from abacito.abaco.nonce import Nonce
 from abacito.abaco.oauth import Client
 from abacito.abaco.permission import Level, Permission, Resource
+from abacito.abaco.time import Setting
 from abacito.abaco.tokens import StoredToken
 from abacito.abaco.worker import Hold, Slot
 
 
 class Clock(Protocol):
-    """Domain time: what tokens, log expiry and shown times go by. It may be frozen or travelled."""
+    """Domain time, each tenant's own: what tokens, log expiry and shown times go by. It may be frozen or travelled."""
+
+    def now(self, tenant: str) -> datetime:
+        """The tenant's time, aware, in UTC."""
+
+
+class MachineClock(Protocol):
+    """The machine's time, from which the tenants' clocks may be off."""
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""
+
+
+class ClockRecords(Protocol):
+    """How each tenant's clock is set; the same for all processes of an emulator."""
+
+    def get(self, tenant: str) -> Setting:
+        """As it is now; not set at all: like the machine's."""
+
+    def put(self, tenant: str, setting: Setting, seen: Setting) -> bool:
+        """Set it; False when it is not as it was seen any more."""
 
 
 class Pace(Protocol):
@@ -60,6 +78,9 @@ class ActorRecords(Protocol):
 
     def enrolled(self, tenant: str | None = None) -> Sequence[Enrolment]:
         """Every actor ever registered, deleted ones too, by tenant and age; of one tenant or of all."""
+
+    def scheduled(self, tenant: str | None = None) -> Sequence[Actor]:
+        """The actors that have a schedule, of one tenant or of all, oldest first; others cost nothing."""
 
     def get_many(self, keys: Iterable[ActorKey]) -> Sequence[Actor]:
         """Those of these actors that exist, oldest first."""
@@ -134,6 +155,9 @@ class ExecutionRecords(Protocol):
 
     def delete_logs(self, actor: ActorKey) -> None:
         """Remove the logs of all its executions."""
+
+    def sweep_logs(self, tenant: str, now: datetime) -> int:
+        """Remove what is stored of logs whose hour of expiry has gone by; how many."""
 
     def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
         """Keep one result; the same sequence twice is one result."""

@@ -112,7 +112,7 @@ class Registration:
         """
         settings = _complete(description.settings, tenant)
         self._check(settings, tenant, lambda link: self._linking.check(tenant.name, link))
-        settings |= self._first_run(description)
+        settings |= self._first_run(description, tenant)
         if settings.get("max_workers") and not settings["stateless"]:
             raise Malformed(_ONE_WORKER)
         actor = self._put(caller, tenant, settings)
@@ -191,7 +191,7 @@ class Registration:
         for name in _NEVER_UPDATED:
             settings.pop(name, None)
         self._check(settings, tenant, lambda link: self._linking.check_update(actor.key, link))
-        settings |= self._first_run(description)
+        settings |= self._first_run(description, tenant)
         if settings["stateless"] and not actor.stateless:
             raise Malformed(
                 "Invalid actor description: an actor that was not stateless cannot be updated to be stateless."
@@ -210,7 +210,7 @@ class Registration:
             name=actor.name,
             api_server=tenant.api_server,
             create_time=actor.create_time,
-            last_update_time=self._clock.now(),
+            last_update_time=self._clock.now(tenant.name),
             mounts=tenant.mounts(actor.owner, settings.get("tasdir"), privileged=privileged),
             status=ActorStatus.SUBMITTED if starts_anew else actor.status,
             revision=actor.revision + starts_anew,
@@ -231,17 +231,17 @@ class Registration:
                     f"{_UNABLE} Hints must be simple stings or numbers, no lists or dicts. Error character: {bad}"
                 )
 
-    def _first_run(self, description: Description) -> Mapping[str, str]:
+    def _first_run(self, description: Description, tenant: Tenant) -> Mapping[str, str]:
         """The next cron execution by the schedule that was given; whatever else was said of it then does not count."""
         schedule = description.settings.get("cron_schedule")
         if schedule is None:
             return {}
-        now = self._clock.now()
+        now = self._clock.now(tenant.name)
         cron.parse(schedule, now)
         return {"cron_next_ex": cron.first_run(schedule, now)}
 
     def _put(self, caller: Caller, tenant: Tenant, settings: Mapping[str, Any]) -> Actor:
-        now = self._clock.now()
+        now = self._clock.now(tenant.name)
         mounts = tenant.mounts(caller.username, settings.get("tasdir"), privileged=bool(settings.get("privileged")))
         while True:
             actor = Actor(

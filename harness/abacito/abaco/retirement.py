@@ -32,7 +32,7 @@ class Retirement:
         """It is idle from now on."""
         life_s = self._life_s(actor)
         if life_s >= 0:
-            due = self._clock.now() + timedelta(seconds=life_s)
+            due = self._clock.now(actor.key.tenant) + timedelta(seconds=life_s)
             with self._lock:
                 self._idle[slot.worker_id] = slot, due
 
@@ -48,9 +48,9 @@ class Retirement:
         """Let those go whose time is over, unless they are at work again: then they are noted anew afterwards."""
         if not self._idle:
             return
-        now = self._clock.now()
         with self._lock:
-            over = [slot for slot, due in self._idle.values() if due <= now]
+            now = {tenant: self._clock.now(tenant) for tenant in {slot.actor.tenant for slot, _ in self._idle.values()}}
+            over = [slot for slot, due in self._idle.values() if due <= now[slot.actor.tenant]]
             for slot in over:
                 del self._idle[slot.worker_id]
         for slot in over:

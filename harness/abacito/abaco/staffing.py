@@ -36,7 +36,7 @@ class Staffing:
         while True:
             taken = {slot.number for slot in self._slots.list(actor.key)}
             number = next(n for n in range(len(taken) + 1) if n not in taken)
-            slot = Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, self._clock.now())
+            slot = Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, self._clock.now(actor.key.tenant))
             if self._slots.add(slot):
                 return slot
 

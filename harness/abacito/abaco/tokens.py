@@ -116,7 +116,7 @@ class Tokens:
         """
         self._check_user(tenant, username)
         access = self._put(tenant, username, self.life_s, None, client)
-        now = self._clock.now()
+        now = self._clock.now(tenant)
         expires = now + timedelta(seconds=REFRESH_LIFE_S)
         refresh = self._mint(Grant(username, tenant, "refresh", now, expires, client))
         stored = StoredToken(username, tenant, expires, renews=_digest(access), client=client)
@@ -129,7 +129,7 @@ class Tokens:
         None when it is unknown, expired, another client's, or used before: of two who use it at once, one gets a pair.
         """
         found = self._records.get(_digest(refresh))
-        if found is None or found.renews is None or found.client != client or found.expires <= self._clock.now():
+        if found is None or found.renews is None or found.client != client or self._has_expired(found):
             return None
         if not self._records.delete(_digest(refresh)):
             return None
@@ -144,15 +144,24 @@ class Tokens:
         """Whose token this is. Raises Unauthenticated (900901) for one that is unknown, revoked or has expired."""
         token = self._records.get(_digest(text))
         roles = self._roles(token) if token and token.renews is None else None
-        if token is None or roles is None or token.expires <= self._clock.now():
+        if token is None or roles is None or self._has_expired(token):
             is_expired = token is not None and roles is not None
             raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS, is_expired=is_expired)
         return Caller(token.username, token.tenant, roles)
 
-    def expiry(self, text: str) -> datetime | None:
-        """When a token ends; None for one that does not count."""
+    def left(self, text: str) -> tuple[datetime, int]:
+        """When a token ends, and the seconds until then. Raises Unauthenticated for one that nobody knows."""
         token = self._records.get(_digest(text))
-        return token.expires if token else None
+        if token is None:
+            raise Unauthenticated("Invalid Credentials", INVALID_CREDENTIALS)
+        return token.expires, round((token.expires - self._clock.now(token.tenant)).total_seconds())
+
+    def owner(self, text: str) -> StoredToken | None:
+        """Whose a token is or was, expired or not; None for one that nobody knows."""
+        return self._records.get(_digest(text))
+
+    def _has_expired(self, token: StoredToken) -> bool:
+        return token.expires <= self._clock.now(token.tenant)
 
     def _check_user(self, tenant: str, username: str) -> None:
         if (tenant, username) not in self._users:
@@ -162,7 +171,7 @@ class Tokens:
     def _put(
         self, tenant: str, username: str, life_s: int, roles: frozenset[str] | None, client: str | None = None
     ) -> str:
-        now = self._clock.now()
+        now = self._clock.now(tenant)
         expires = now + timedelta(seconds=life_s)
         text = self._mint(Grant(username, tenant, "access", now, expires, client))
         self._records.put(_digest(text), StoredToken(username, tenant, expires, roles))

@@ -26,7 +26,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import description, health, metrics, replay, tokens, wait
+from abacito.api.control import clock, description, health, metrics, replay, tokens, wait
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
 from abacito.api.paths import NormalizedPaths
@@ -45,7 +45,7 @@ _ABACO = (
     workers.bp,
 )
 
-_CONTROL = (description.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
+_CONTROL = (clock.bp, description.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ class Instance:
     """What is configured for an instance as a whole, not for one of its tenants.
 
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
-    ``xml_faults``: the gateway says so in XML, with an older one's codes. ``token_key`` tells the public key of tokens,
-    as PEM. ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has
-    ended. ``assertion_for`` tells the header with a signed assertion for a user, who is to have it so many seconds.
+    ``takes_any_tenant``: users name theirs, known or not. ``xml_faults``: the gateway says so in XML, with an older
+    one's codes. ``token_key`` tells the public key of tokens, as PEM. ``sync_timeout_s``: how long a synchronous post
+    is held, in real seconds; None: until its execution has ended. ``assertion_for`` tells the header with a signed
+    assertion for a user, who is to have it so many seconds.
     """
 
     case: str
@@ -64,6 +65,7 @@ class Instance:
     search_error_status: int = 500
     sync_timeout_s: float | None = None
     xml_faults: bool = False
+    takes_any_tenant: bool = False
     token_key: Callable[[], str] = str
     assertion_for: Callable[[User, int | None], Mapping[str, str]] | None = None
 
@@ -79,6 +81,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         ASSERTION_FOR=instance.assertion_for,
         SEARCH_ERROR_STATUS=instance.search_error_status,
         SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,
+        TAKES_ANY_TENANT=instance.takes_any_tenant,
         XML_FAULTS=instance.xml_faults,
         MAX_FORM_MEMORY_SIZE=None,  # Abaco itself limits binary messages only (http-api §1.6)
         MAX_FORM_PARTS=None,

@@ -73,7 +73,7 @@ def get_logs(identifier: str, execution_id: str) -> Response:
         return searching.of_log(ExecutionKey(actor_key(identifier, Level.READ), execution_id))
     found = actor(identifier, Level.READ)
     execution = existing(found.key, execution_id)
-    text = abaco().executions.log(execution.key, abaco().clock.now())
+    text = abaco().executions.log(execution.key, abaco().clock.now(execution.key.actor.tenant))
     url = _url(execution)
     links = {
         "self": f"{url}/logs",
@@ -87,7 +87,7 @@ def get_logs(identifier: str, execution_id: str) -> Response:
 def take_result(identifier: str, execution_id: str) -> Response:
     """One result, which is thereby gone; an empty body when there is none. Neither actor nor execution is checked."""
     key = ExecutionKey(actor_key(identifier, Level.READ), execution_id)
-    result = abaco().executions.take_result(key, abaco().clock.now())
+    result = abaco().executions.take_result(key, abaco().clock.now(key.actor.tenant))
     return Response(result or b"", content_type="application/octet-stream")
 
 

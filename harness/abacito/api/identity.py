@@ -51,7 +51,8 @@ class AssertionIdentity:
 
     def identify(self, request: Request) -> Caller | None:
         """The assertion's user; one that does not count is as good as none."""
-        found = self._verifier.caller(_headers(request), self._clock.now())
+        tenant = self._verifier.tenant(_headers(request))
+        found = self._verifier.caller(_headers(request), self._clock.now(tenant)) if tenant else None
         return found and replace(found, assertion_header=header_name(found.tenant))
 
 

@@ -75,6 +75,8 @@ _GRANT = replace(_PERMISSIONS, fields=permissions.PARAMETERS)
 _NOTHING = Operation(NULL)
 _MESSAGE_FIELD: Schema = {"type": "object", "properties": {"message": TEXT}, "required": ["message"]}
 
+_CLOCK: Mapping[int, Content] = {200: {"application/json": ref("Clock")}}
+
 #: By Flask's name of the endpoint.
 OPERATIONS: Mapping[str, Operation] = {
     "actors.list_actors": replace(
@@ -161,6 +163,12 @@ OPERATIONS: Mapping[str, Operation] = {
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),
     "metrics.metrics": Operation(plain={200: {"text/plain": TEXT}}, refuses=(), is_public=True),
+    "control_clock.show_clock": Operation(
+        query=(Argument("tenant", TEXT, "Whose; by default the first."),), plain=_CLOCK, refuses=(400,), is_public=True
+    ),
+    "control_clock.move_clock": Operation(
+        body={"application/json": OBJECT}, plain=_CLOCK, refuses=(400,), is_public=True
+    ),
     "control_tokens.create_token": Operation(OBJECT, body={"application/json": OBJECT}, refuses=(400,), is_public=True),
     "control_tokens.show_token": Operation(OBJECT, refuses=(400, 401), opened_by_nonce=False),
     "replay.replay": Operation(

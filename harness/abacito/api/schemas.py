@@ -271,6 +271,16 @@ _SHAPES: Mapping[str, Shape] = {
         dict.fromkeys(("currentActors", "totalActors", "workers", "commandQueue"), COUNT), is_raw=True
     ),
     "Fault": Shape({"fault": Shape({"code": INTEGER, "message": TEXT, "description": TEXT}).schema()}),
+    "Clock": Shape(
+        {
+            "now": {"type": "string", "pattern": r"^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\.[0-9]{6}Z$"},
+            "offset_s": {"type": "number"},
+            "frozen": BOOLEAN,
+            "cron_runs": COUNT,
+            "logs_swept": COUNT,
+        },
+        is_raw=True,
+    ),
     "Health": Shape({"status": {"enum": ["ok", "failing"]}, "parts": {**OBJECT, "additionalProperties": TEXT}}),
 }
 

@@ -28,7 +28,7 @@ class ActorTable:
         """Put a new actor, with UPDATE for its owner; False when the id is taken."""
         put = Put(keys.actor(actor.key), _settings(actor), is_new())
         owners = entries(actor.resource, actor.owner, Level.UPDATE)
-        return not self._table.transact(put, _enrolment(actor), *owners)
+        return not self._table.transact(put, _enrolment(actor), _scheduled(actor), *owners)
 
     def update(self, actor: Actor, *, starts_anew: bool, says: bool) -> bool:
         """Replace all that an update replaces; totals and purges go on, and what a poller may be writing."""
@@ -37,7 +37,7 @@ class ActorTable:
         changes = {name: value for name, value in given.items() if value is not None}
         absent = tuple(name for name, value in given.items() if value is None)
         update = Update(keys.actor(actor.key), changes, absent, when=exists())
-        return not self._table.transact(update, _enrolment(actor))
+        return not self._table.transact(update, _enrolment(actor), _scheduled(actor))
 
     def get(self, key: ActorKey) -> Actor | None:
         """The actor as it is now."""
@@ -78,8 +78,12 @@ class ActorTable:
 
     def enrolled(self, tenant: str | None = None) -> Sequence[Enrolment]:
         """Every actor ever registered, of one tenant or of all, by tenant and age."""
-        prefix = keys.ACTOR if tenant is None else f"{keys.ACTOR}{tenant}#"
-        return [_enrolled(item) for item in self._table.query(keys.REGISTER, prefix)]
+        return [_enrolled(item) for item in self._table.query(keys.REGISTER, keys.of_tenant(tenant))]
+
+    def scheduled(self, tenant: str | None = None) -> Sequence[Actor]:
+        """The actors that have a schedule, by a list of these alone."""
+        items = self._table.query(keys.SCHEDULED, keys.of_tenant(tenant))
+        return self.get_many(ActorKey(str(item["tenant"]), str(item["actor"])) for item in items)
 
     def set_cron(self, actor: Actor) -> bool:
         """Store its next cron execution unless it was updated meanwhile."""
@@ -110,6 +114,7 @@ class ActorTable:
             totals = {name: int(item.get(name, 0)) for name in _TOTALS}
             self._table.transact(
                 Delete(keys.actor(key)),
+                Delete(keys.scheduled(key)),
                 Update(keys.enrolment(key), {**totals, "deleted": True}, ("link",), when=exists()),
             )
 
@@ -147,9 +152,15 @@ def _enrolment(actor: Actor) -> Put:
         "owner": actor.owner,
         "image": actor.image,
         "link": actor.link or None,
-        "cron": bool(actor.cron_schedule) or None,
     }
     return Put(keys.enrolment(actor.key), item)
+
+
+def _scheduled(actor: Actor) -> Put | Delete:
+    place = keys.scheduled(actor.key)
+    if not actor.cron_schedule:
+        return Delete(place)
+    return Put(place, {"tenant": actor.key.tenant, "actor": actor.id})
 
 
 def _enrolled(item: Item) -> Enrolment:
@@ -159,7 +170,6 @@ def _enrolled(item: Item) -> Enrolment:
         owner=str(item["owner"]),
         image=None if image is None else str(image),
         link=str(item.get("link", "")),
-        has_cron=bool(item.get("cron", False)),
         totals=_totals(item) if item.get("deleted") else None,
     )
 

@@ -44,6 +44,17 @@ class Bucket:
         except self._client.exceptions.NoSuchKey:
             return None
 
+    def delete_before(self, prefix: str, key: str) -> int:
+        """Remove the objects whose keys begin with ``prefix`` and sort before ``key``; how many."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix)
+        count = 0
+        for found in (each["Key"] for page in pages for each in page.get("Contents", ())):
+            if found >= key:
+                break
+            self.delete(found)
+            count += 1
+        return count
+
     def delete(self, key: str) -> None:
         """Remove the object, if it is there."""
         self._client.delete_object(Bucket=self._name, Key=key)

@@ -939,6 +939,7 @@ class Engine:
 
     # moto's own, re-entrant and one for the process, which its reset holds too: no reset falls into a call of ours.
     _lock: AbstractContextManager[Any] = backend_lock
+    is_alone = True
 
     def __init__(self, monotonic: Callable[[], float] = real_monotonic) -> None:
         self._monotonic = monotonic

@@ -15,7 +15,7 @@ from abacito.abaco.message import Message
 from abacito.aws import keys
 from abacito.aws.buckets import Bucket
 from abacito.aws.results import ResultTable
-from abacito.aws.tables import Delete, Item, Put, Table, Update, Value, exists, is_new
+from abacito.aws.tables import Delete, Expiry, Item, Put, Table, Update, Value, exists, is_new
 
 # An item has 400 KB for this, a message and a log.
 _LONGEST_HAD = 65_536
@@ -27,8 +27,8 @@ LOG_ATTRIBUTES = ("log", "log_object", "log_expires")
 class ExecutionTable:
     """Executions in their actor's partition, oldest first by key."""
 
-    def __init__(self, table: Table, bucket: Bucket) -> None:
-        self._table, self._bucket, self._results = table, bucket, ResultTable(table)
+    def __init__(self, table: Table, bucket: Bucket, expiry: Expiry) -> None:
+        self._table, self._bucket, self._results = table, bucket, ResultTable(table, expiry)
 
     def add(self, execution: Execution, message: Message) -> bool:
         """Put a new execution; a long message goes to the bucket first, so that no record lacks one."""
@@ -147,13 +147,17 @@ class ExecutionTable:
                 place = keys.execution(ExecutionKey(actor, str(item["id"])))
                 self._table.update(Update(place, remove=LOG_ATTRIBUTES, when=exists()))
 
+    def sweep_logs(self, tenant: str, now: datetime) -> int:
+        """Remove the objects of an hour gone by; what is inline costs nothing, and no reader sees it any more."""
+        return self._bucket.delete_before(keys.logs(tenant), keys.logs(tenant, now))
+
     def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
         """Keep one result; the same sequence twice is one result."""
-        self._results.add(key.id, sequence, data, now)
+        self._results.add(key, sequence, data, now)
 
     def take_result(self, key: ExecutionKey, now: datetime) -> bytes | None:
         """The oldest result, which is thereby gone; no two readers get the same one."""
-        return self._results.take(key.id, now)
+        return self._results.take(key, now)
 
     def _counted(self, actor: ActorKey, by: int) -> Update:
         return Update(keys.executions_count(actor), add={"count": by})

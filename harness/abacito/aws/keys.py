@@ -12,8 +12,10 @@ A#<tenant>#<actor>      #                          how many executions there hav
 R#<execution>           <sequence>                 one result
 R#<execution>           used                       when one was last read
 T                       A#<tenant>#<number>        every actor ever registered, deleted ones with their totals
+D                       A#<tenant>#<number>        an actor that has a schedule
 T#<tenant>              L#<alias>                  alias
 T#<tenant>              C#<config>                 config
+T#<tenant>              CLOCK                      how the tenant's clock is set
 L#<tenant>#<alias>      P#<user>, N#<number>       the alias's permissions and nonces
 C#<tenant>#<config>     P#<user>                   the config's permissions
 U#<tenant>#<user>       A#<number of the id>       a permission on an actor, by user
@@ -42,6 +44,9 @@ EXECUTION, SLOT, PERMISSION, ACTOR, NONCE, ALIAS, CONFIG = "E#", "W#", "P#", "A#
 
 #: Where every actor ever registered is listed.
 REGISTER = "T"
+
+#: Where the actors with a schedule are listed.
+SCHEDULED = "D"
 
 _PREFIX = {ResourceKind.ACTOR: ACTOR, ResourceKind.ALIAS: ALIAS, ResourceKind.CONFIG: CONFIG}
 
@@ -81,12 +86,27 @@ def executions_count(key: ActorKey) -> Key:
 
 def enrolment(key: ActorKey) -> Key:
     """An actor's line in the register of all that ever were."""
-    return REGISTER, f"{ACTOR}{key.tenant}#{ids.sort_key(key.id)}"
+    return REGISTER, f"{of_tenant(key.tenant)}{ids.sort_key(key.id)}"
+
+
+def scheduled(key: ActorKey) -> Key:
+    """An actor's line in the list of those with a schedule."""
+    return SCHEDULED, f"{of_tenant(key.tenant)}{ids.sort_key(key.id)}"
+
+
+def of_tenant(name: str | None) -> str:
+    """What a tenant's lines in either list begin with; None: all tenants'."""
+    return ACTOR if name is None else f"{ACTOR}{name}#"
 
 
 def tenant(name: str) -> str:
     """Where a tenant's aliases and configs are."""
     return f"T#{name}"
+
+
+def clock(tenant_name: str) -> Key:
+    """How the tenant's clock is set."""
+    return tenant(tenant_name), "CLOCK"
 
 
 def alias(tenant_name: str, name: str) -> Key:
@@ -156,7 +176,12 @@ def binary_object(execution_id: str) -> str:
 def log_object(key: ExecutionKey, expires: datetime | None) -> str:
     """The S3 key of a long log; a sweep finds what is due by the hour in it."""
     hour = expires.strftime("%Y%m%d%H") if expires else "never"
-    return f"logs/{key.actor.tenant}/{hour}/{key.id}"
+    return f"{logs(key.actor.tenant)}{hour}/{key.id}"
+
+
+def logs(tenant_name: str, before: datetime | None = None) -> str:
+    """What the S3 keys of a tenant's logs begin with; those of logs that expired in hours gone by are smaller."""
+    return f"logs/{tenant_name}/{before.strftime('%Y%m%d%H') if before else ''}"
 
 
 def mailbox_name(namespace: str, actor_id: str) -> str:

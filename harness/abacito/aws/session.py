@@ -11,8 +11,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from abacito.abaco.errors import Misconfigured, Unavailable
+from abacito.abaco.ports import MachineClock
+from abacito.abaco.time import Clocks, SystemClock
 from abacito.aws.actors import ActorTable
 from abacito.aws.buckets import Bucket
+from abacito.aws.clocks import ClockTable
 from abacito.aws.executions import ExecutionTable
 from abacito.aws.mailboxes import Queues, SqsEvents, SqsMailboxes, SqsRings
 from abacito.aws.nonces import NonceTable
@@ -28,7 +31,9 @@ EMBEDDED_LONG_POLL_S = 20
 
 
 class Source(Protocol):
-    """Gives clients of DynamoDB, SQS and S3."""
+    """Gives clients of DynamoDB, SQS and S3. ``is_alone``: nobody but this process has what is stored there."""
+
+    is_alone: bool
 
     def client(self, service: Any) -> Any:
         """The client of a service, shared by all threads."""
@@ -42,6 +47,8 @@ class Source(Protocol):
 
 class Endpoint:
     """Any endpoint that speaks AWS: MiniStack, LocalStack, AWS itself (credentials and region as boto3 finds them)."""
+
+    is_alone = False
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -88,6 +95,7 @@ class Storage:
     nonces: NonceTable
     aliases: AliasTable
     configs: ConfigTable
+    clocks: ClockTable
     mailboxes: SqsMailboxes
     rings: SqsRings
     events: SqsEvents
@@ -95,37 +103,47 @@ class Storage:
     forget: Callable[[], None]
 
 
-def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
-    """The parts over one table, one bucket and the queues of this namespace (bucket names are global on AWS)."""
+def storage(source: Source, namespace: str, bucket_name: str, machines: MachineClock | None = None) -> Storage:
+    """The parts over one table, one bucket and the queues of this namespace (bucket names are global on AWS).
+
+    ``machines`` is the time from which the tenants' clocks are off.
+    """
     table = Table(source.client("dynamodb"), namespace)
+    clocks = ClockTable(table, is_alone=source.is_alone)
+    expiry = Clocks(clocks, machines or SystemClock()).real_expiry
     bucket = Bucket(source.client("s3"), bucket_name)
     queues = Queues(source.client("sqs"))
-    executions = ExecutionTable(table, bucket)
+    executions = ExecutionTable(table, bucket, expiry)
     permissions, nonces = PermissionTable(table), NonceTable(table)
     rings, events = SqsRings(queues, namespace), SqsEvents(queues, namespace)
 
     def set_up(queue_names: Iterable[str]) -> None:
         try:
-            table.create()
+            table.create(expires=not source.is_alone)
             bucket.create()
             rings.create(queue_names)
             events.create()
         except (BotoCoreError, ClientError) as error:
             raise Unavailable(f"the AWS endpoint cannot be used: {error}") from error
 
+    def forget() -> None:
+        queues.forget_all()
+        clocks.forget()
+
     return Storage(
         actors=ActorTable(table, permissions, nonces),
         executions=executions,
         slots=SlotTable(table, executions),
-        tokens=TokenTable(table),
+        tokens=TokenTable(table, expiry),
         clients=ClientTable(table),
         permissions=permissions,
         nonces=nonces,
         aliases=AliasTable(table),
         configs=ConfigTable(table),
+        clocks=clocks,
         mailboxes=SqsMailboxes(queues, namespace),
         rings=rings,
         events=events,
         set_up=set_up,
-        forget=queues.forget_all,
+        forget=forget,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
@@ -18,8 +20,15 @@ from abacito.aws.keys import Key
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+#: Where an item tells DynamoDB from when on it may be taken away, in seconds of the epoch.
+EXPIRES_AT = "expires_at"
+#: When a tenant's moment is on the machine's clock, in seconds of the epoch; None when that may change.
+Expiry: TypeAlias = Callable[[str, datetime], int | None]
+
 Value: TypeAlias = str | int | bool | bytes
 Item: TypeAlias = dict[str, Value]
+
+log = logging.getLogger(__name__)
 
 # So many items are asked for at once where there is a limit: it may be far larger than what there is.
 _PAGE = 1000
@@ -109,8 +118,8 @@ class Table:
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client, self._name = client, name
 
-    def create(self) -> None:
-        """Make the table, if it is not there, and wait until it can be used."""
+    def create(self, *, expires: bool = False) -> None:
+        """Make the table, if it is not there, and wait until it can be used; ``expires``: its items may vanish."""
         try:
             self._client.create_table(
                 TableName=self._name,
@@ -126,6 +135,17 @@ class Table:
                 raise
         if self._client.describe_table(TableName=self._name)["Table"].get("TableStatus") != "ACTIVE":
             self._client.get_waiter("table_exists").wait(TableName=self._name)
+        if expires:
+            self._let_expire()
+
+    def _let_expire(self) -> None:
+        """Have DynamoDB take items away some time after EXPIRES_AT; no reader relies on it."""
+        try:
+            self._client.update_time_to_live(
+                TableName=self._name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_AT}
+            )
+        except ClientError as error:  # it is so already, or the engine knows no such thing
+            log.debug("items of table %s do not expire anew: %s", self._name, error)
 
     def get(self, key: Key) -> Item | None:
         """One item."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from abacito.abaco.oauth import Client
 from abacito.abaco.tokens import StoredToken
 from abacito.aws import keys
-from abacito.aws.tables import Delete, Item, Put, Table, Value, exists, is_new
+from abacito.aws.tables import EXPIRES_AT, Delete, Expiry, Item, Put, Table, Value, exists, is_new
 
 _CLIENT = ("key", "secret_hash", "name", "owner", "tenant", "description", "tier", "callback_url")
 
@@ -17,8 +17,8 @@ _CLIENT = ("key", "secret_hash", "name", "owner", "tenant", "description", "tier
 class TokenTable:
     """Tokens by the hash of their text."""
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    def __init__(self, table: Table, expiry: Expiry) -> None:
+        self._table, self._expiry = table, expiry
 
     def put(self, digest: str, token: StoredToken) -> None:
         """Keep a token."""
@@ -29,6 +29,7 @@ class TokenTable:
             "roles": None if token.roles is None else json.dumps(sorted(token.roles)),
             "renews": token.renews,
             "client": token.client,
+            EXPIRES_AT: self._expiry(token.tenant, token.expires),
         }
         self._table.put(Put(keys.token(digest), item))
 

@@ -13,6 +13,7 @@ from abacito.cli import exits
 _COMMANDS = {
     "serve": "abacito.cli.serve:serve",
     "run": "abacito.cli.run:run",
+    "clock": "abacito.cli.clock:clock",
     "token": "abacito.cli.token:token",
     "env": "abacito.cli.env:env",
     "replay": "abacito.cli.replay:replay",

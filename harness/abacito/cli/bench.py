@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,9 +18,14 @@ from abacito.cli import exits
 if TYPE_CHECKING:
     from abacito.cli.crowd import Crowd
 
+#: A GET is quick: so many make a round.
+_GETS = 20
+
 
 @click.command(epilog=f"Example: abacito bench execution --rounds 30\n\n{exits.HELP}")
-@click.argument("what", type=click.Choice(["execution", "throughput", "flood", "scale"]), default="execution")
+@click.argument(
+    "what", type=click.Choice(["execution", "throughput", "flood", "scale", "identity"]), default="execution"
+)
 @click.option("--rounds", type=click.IntRange(min=3), default=15, show_default=True, help="Measurements of each.")
 @click.option("--actors", type=click.IntRange(min=100), default=10_000, show_default=True, help="For scale: stored.")
 @click.option("--executions", type=click.IntRange(min=100), default=100_000, show_default=True, help="The same.")
@@ -34,9 +40,13 @@ def bench(what: str, rounds: int, actors: int, executions: int, megabytes: int) 
     flood (needs Docker): the memory that so much log takes while it is cut off.
     scale: reading from an emulator with so much stored, against one that holds
         100 actors and executions.
+    identity: a GET with a token, and with an assertion, against one that asks
+        nobody who he is.
     """
     if what == "scale":
         _scale(rounds, actors, executions)
+    elif what == "identity":
+        _identity(rounds)
     elif what == "throughput":
         _throughput(rounds)
     elif what == "flood":
@@ -113,6 +123,33 @@ def _scale(rounds: int, actors: int, executions: int) -> None:
         for path in crowds[0].requests():
             medians = [statistics.median(each) * 1000 for each in _by_turns(crowds, path, rounds)]
             click.echo(f"{path:<64}{medians[0]:>8.1f}{medians[1]:>8.1f}{medians[1] / medians[0]:>8.2f}")
+
+
+def _identity(rounds: int) -> None:
+    from contextlib import ExitStack
+
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    with ExitStack() as stack:
+        asked: dict[str, Callable[[], object]] = {}
+        for auth in ("none", "tokens", "jwt"):
+            emulator = stack.enter_context(Emulator(Settings.read(port=0, runner="process", auth=auth)))
+            client = stack.enter_context(closing(emulator.client()))
+            actor = client.register("abacosamples/test").wait()
+            asked[auth] = partial(client.request, "GET", actor.path)
+        seconds: dict[str, list[float]] = {auth: [] for auth in asked}
+        for _ in range(rounds * _GETS):
+            for auth, ask in asked.items():
+                began = time.perf_counter()
+                ask()
+                seconds[auth].append(time.perf_counter() - began)
+    floor = statistics.median(seconds["none"])
+    click.echo(f"{_machine()}, {rounds * _GETS} rounds")
+    click.echo(f"{'GET of an actor, p50 in ms':<56}{'takes':>8}{'more':>8}")
+    for auth, taken in seconds.items():
+        median = statistics.median(taken)
+        click.echo(f"--auth {auth:<49}{median * 1000:>8.2f}{(median - floor) * 1000:>8.2f}")
 
 
 def _by_turns(crowds: Sequence[Crowd], path: str, rounds: int) -> Sequence[list[float]]:

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from abacito.abaco.container import RESULT_LIMIT_BYTES, ContainerEnd, ContainerSpec
 from abacito.abaco.errors import ContainerGone, ImageUnavailable, NameTaken, StartRefused
-from abacito.abaco.ports import Clock, Container, ContainerState
+from abacito.abaco.ports import Container, ContainerState, MachineClock
 from abacito.abaco.time import SystemClock, real_monotonic
 from abacito.containers.console import console
 from abacito.containers.ending import KILLED, ended
@@ -80,7 +80,7 @@ class StubRunner:
     name = "stub"
     location = "stub://"
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: MachineClock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._functions: dict[str, Stub] = {}
         self._containers: dict[str, _StubContainer] = {}
@@ -157,7 +157,7 @@ class _StubContainer:
         spec: ContainerSpec,
         function: Stub,
         on_result: Callable[[bytes], None],
-        clock: Clock,
+        clock: MachineClock,
         forget: Callable[[str], None],
     ) -> None:
         self.id = uuid.uuid4().hex

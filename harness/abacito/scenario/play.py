@@ -20,6 +20,7 @@ from abacito.scenario.story import Step, Story
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.2
 LAST_LINES = 10  # of a container's log, in a failure
 FINAL = ("COMPLETE", "ERROR")
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,20 @@ class _Player:
             result = self._until(request, _filled(step.wait.until, scope), step.wait.within_s)
         else:
             result = _Result(self._line.ask(request))
+        if step.clock_verb is not None:
+            self._has_moved(step.clock_verb, result.answer)
         found = (
             result.found or tuple(_disagreements(step, result.answer, scope)) or tuple(self._keep(step, result, scope))
         )
         if not found and step.wait is not None and step.wait.status is not None:
             return self._executed(request, result.answer, step.wait.status, step.wait.within_s)
         return replace(result, found=found)
+
+    def _has_moved(self, verb: str, answer: Answer) -> None:
+        """The player's own tokens go on; those that a step has fetched for itself are over when they are."""
+        if answer.status_code == NOT_FOUND:
+            raise Misconfigured(f"{verb!r} moves an emulator's clock: the target is no abacito")
+        self._line.renew()
 
     def _keep(self, step: Step, result: _Result, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
         for name, path in step.keep.items():

@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 #: Real seconds between two passes of Abaco's cron loop (http-api-more §5).
 CRON_PASS_S = 50.0
+#: How often logs whose time is over are looked for in the store; readers do not see them any more.
+LOG_SWEEP_S = 600.0
 #: How often idle workers are looked at.
 RETIREMENT_PASS_S = 1.0
 #: An event comes again after so long when its delivery was broken off: longer than a webhook may take.

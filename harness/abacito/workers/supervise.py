@@ -210,7 +210,7 @@ class Supervision:
 
     def _start(self, container: Container) -> Ended | None:
         self._still_ours(container)
-        start_time = self._workshop.clock.now()
+        start_time = self._now()
         try:
             self._patiently(container.start)
         except ContainerGone:  # a successor has removed it: he looks after the execution now, or we look again
@@ -251,7 +251,7 @@ class Supervision:
             end = self._watch(container)
         except ContainerGone:
             return None
-        self._record(container, end, start_time or end.started_at or self._workshop.clock.now())
+        self._record(container, end, start_time or end.started_at or self._now())
         self._tell(self._workshop.executions.get(self._key) if self._is_followed else None)
         log.info("execution %s finished: exit %s", self._key.id, end.exit_code)
         return self._clean_up(container)
@@ -297,12 +297,12 @@ class Supervision:
     def _publish(self, text: str, shown: str) -> str:
         """Show the log so far, if there is more of it than what readers see."""
         if text != shown and self._actor is not None:
-            expires = log_expiry(self._actor, self._tenant, self._workshop.clock.now())
+            expires = log_expiry(self._actor, self._tenant, self._now())
             self._workshop.executions.publish_log(self._key, kept_log(text, self._tenant), expires)
         return text
 
     def _record(self, container: Container, end: ContainerEnd, start_time: datetime) -> None:
-        now = self._workshop.clock.now()
+        now = self._now()
         expires = log_expiry(self._actor, self._tenant, now) if self._actor else now
         text = kept_log(container.log(), self._tenant)
         self._workshop.slots.finish(self._heart.held, self._key, outcome_of(end, start_time), text, expires)
@@ -383,8 +383,12 @@ class Supervision:
             "abacito.execution": self._key.id,
         }
 
+    def _now(self) -> datetime:
+        """By the clock of the actor's tenant."""
+        return self._workshop.clock.now(self._key.actor.tenant)
+
     def _keep_result(self, data: bytes) -> None:
-        self._workshop.executions.add_result(self._key, self._results, data, self._workshop.clock.now())
+        self._workshop.executions.add_result(self._key, self._results, data, self._now())
         self._results += 1
         self._workshop.news.tell()
 

@@ -112,7 +112,7 @@ class Visit:
         for slot in self._workshop.slots.list(actor.key):
             if slot.is_up:
                 continue
-            up = replace(slot, create_time=self._workshop.clock.now())
+            up = replace(slot, create_time=self._workshop.clock.now(actor.key.tenant))
             ready = ready_slot(up, actor, self._workshop.runner.location)
             self._workshop.slots.set_up(ready)
             self._workshop.retirement.note(actor, ready)
@@ -196,7 +196,7 @@ class Visit:
         return None
 
     def _new_slot(self, actor: Actor, number: int) -> Slot:
-        slot = replace(first_slot(actor, number), create_time=self._workshop.clock.now())
+        slot = replace(first_slot(actor, number), create_time=self._workshop.clock.now(actor.key.tenant))
         return ready_slot(slot, actor, self._workshop.runner.location)
 
     # Steps 3 and 4: the messages, one after the other.

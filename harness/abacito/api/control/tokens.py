@@ -20,7 +20,8 @@ bp.before_request(only_from_here)
 
 @bp.post("/tokens")
 def create_token() -> Response:
-    """``{"username", "tenant", "roles", "ttl_s"}``, all optional: a token of his, with his roles or these.
+    """``{"username", "tenant", "roles", "ttl_s"}``, all optional: a token of his, with his roles or these. Or
+    ``{"like": TOKEN}``: one more of the same user's.
 
     With ``"client": true`` a pair, and the OAuth client by which it is renewed; with ``"assertion": true`` the header
     that speaks for him where assertions count.
@@ -43,8 +44,7 @@ def create_token() -> Response:
 def show_token() -> Response:
     """Whose the request's bearer token is, and how many seconds it has left."""
     who = bearer()
-    expires = abaco().tokens.expiry(bearer_token(request) or "") or abaco().clock.now()
-    left_s = round((expires - abaco().clock.now()).total_seconds())
+    _, left_s = abaco().tokens.left(bearer_token(request) or "")
     return wire.ok({"username": who.username, "tenant": who.tenant, "expires_in": left_s})
 
 
@@ -56,7 +56,9 @@ def _given() -> dict[str, Any]:
 
 
 def _user(given: dict[str, Any]) -> User:
-    """Whom it is for: an account, or with ``roles`` anybody, who then has these."""
+    """Whom it is for: an account, or with ``roles`` anybody, who has these; ``like``: whose that token is or was."""
+    if "like" in given:
+        return _owner(given["like"])
     username, tenant, roles = given.get("username"), given.get("tenant"), given.get("roles")
     if not roles:
         return abaco().gateway.account(username, tenant)
@@ -67,6 +69,13 @@ def _user(given: dict[str, Any]) -> User:
             raise Malformed(f"{name} = {word!r}: it is a text.")
     known = abaco().gateway
     return User(username or known.account(None, tenant).username, "", tenant or known.tenants()[0], frozenset(roles))
+
+
+def _owner(text: Any) -> User:
+    owner = abaco().tokens.owner(text) if isinstance(text, str) else None
+    if owner is None:
+        raise Malformed("like: it is no token that was ever given here.")
+    return abaco().gateway.account(owner.username, owner.tenant)
 
 
 def _life_s(given: dict[str, Any]) -> int | None:

@@ -122,9 +122,8 @@ def _answer(pair: TokenPair, *, with_refresh: bool) -> Response:
 
 def _token(name: str, text: str) -> dict[str, Any]:
     claims = claims_of(text)
-    expires = abaco().tokens.expiry(text) or abaco().clock.now()
-    left_s = (expires - abaco().clock.now()).total_seconds()
-    return {name: text, "expires_in": round(left_s), "expires_at": expires.isoformat(), "jti": claims["jti"]}
+    expires, left_s = abaco().tokens.left(text)
+    return {name: text, "expires_in": left_s, "expires_at": expires.isoformat(), "jti": claims["jti"]}
 
 
 def _client(client: Client) -> dict[str, Any]:

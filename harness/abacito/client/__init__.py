@@ -11,6 +11,7 @@ import requests
 
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.time import real_monotonic
+from abacito.client.clock import Clock
 
 #: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
 PATIENCE_S = 20.0
@@ -39,6 +40,7 @@ class Abaco:
 
     ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name. Both it and a
     server that waits for an execution's end are only had with an emulator of our own; any other is asked repeatedly.
+    ``renew`` tells new headers when the old ones are not known any more, as after some hours of travel.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class Abaco:
         case: str = "camel",
         stub: Callable[[Callable[..., Any]], str] | None = None,
         headers: Mapping[str, str] | None = None,
+        renew: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         self.url, self.token, self._case, self._stub = url, token, case, stub
+        self._renew = renew
         self._session = requests.Session()
         self._session.trust_env = False  # neither a proxy nor a .netrc of the user's is meant
         self._session.headers.update(headers or {"Authorization": f"Bearer {token}"})
@@ -76,7 +80,16 @@ class Abaco:
 
     def send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """Any request with this user's token; the answer as it is. ``arguments`` as ``requests`` takes them."""
-        return self._session.request(method, self.url + path, timeout=_REQUEST_S, **arguments)
+        answer = self._session.request(method, self.url + path, timeout=_REQUEST_S, **arguments)
+        if answer.status_code == requests.codes.unauthorized and self._renew is not None:
+            self._session.headers.update(self._renew())
+            answer = self._session.request(method, self.url + path, timeout=_REQUEST_S, **arguments)
+        return answer
+
+    @property
+    def clock(self) -> Clock:
+        """The time of this user's tenant."""
+        return Clock(lambda body: self.send("GET" if body is None else "POST", "/_abacito/clock", json=body), self.url)
 
     def end_of(self, execution: Execution, within_s: float) -> dict[str, Any]:
         """The execution's fields when it has ended, or when the time is up."""
@@ -112,15 +125,23 @@ def issue_token(url: str, **asked: object) -> dict[str, Any]:
     Raises Unavailable when nothing answers there, Refused.
     """
     body = {name: value for name, value in asked.items() if value is not None}
+    return dict(control(url, "POST", "/_abacito/tokens", body)["result"])
+
+
+def control(url: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    """What the emulator at ``url`` answers on its own surface. Raises Unavailable when nothing answers there, Refused,
+    and Misconfigured where that surface is not had, as on a live Abaco."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy is meant, least of all ourselves
-            response = session.post(f"{url}/_abacito/tokens", json=body, timeout=_REQUEST_S)
+            response = session.request(method, url + path, json=body, timeout=_REQUEST_S)
     except requests.RequestException as error:
         raise Unavailable(f"no abacito answers at {url}: start one with abacito serve, or say --target") from error
+    if response.status_code == requests.codes.not_found:
+        raise Misconfigured(f"{url} is no abacito: {path} is an emulator's own")
     if not response.ok:
-        raise Refused("POST", "/_abacito/tokens", response)
-    return dict(response.json()["result"])
+        raise Refused(method, path, response)
+    return dict(response.json())
 
 
 class _Resource:
