@@ -352,7 +352,7 @@ def test_many_held_posts_do_not_keep_others_waiting(api: Api, gate: Gate) -> Non
     for each in held:
         each.start()
     gate.await_running()
-    until(lambda: messages(api, actor) == 79)
+    until(lambda: messages(api, actor) == 79, within_s=60)
 
     assert api.result("GET", f"/actors/{actor}")["id"] == actor
     gate.open.set()

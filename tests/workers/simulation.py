@@ -84,6 +84,8 @@ class Stepped:
 class SteppedSource:
     """The engine, each of whose calls is one step."""
 
+    is_alone = True
+
     def __init__(self, turn: Turn, engine: Engine) -> None:
         self._turn, self._engine = turn, engine
         self.account = engine.account
