@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.scripts import ROOT, script
 
 
 @pytest.fixture(scope="module")
 def endpoints() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("endpoints", ROOT / "scripts" / "endpoints.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("endpoints")
 
 
 def test_the_table_of_endpoints_is_the_one_that_the_code_gives(endpoints: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 from collections.abc import Callable
@@ -12,8 +11,8 @@ from types import ModuleType
 import pytest
 
 from abacito.emulator import Emulator
+from tests.scripts import ROOT, script
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "clients.md"
 
 #: Cells that neither a test nor a reason fills yet. A test claims its cells by ``@pytest.mark.walks``, and takes them
@@ -23,12 +22,7 @@ NOT_TRIED: set[tuple[str, str]] = set()
 
 @pytest.fixture(scope="module")
 def clients() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("clients", ROOT / "scripts" / "clients.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("clients")
 
 
 def test_the_table_of_clients_is_the_one_that_the_tests_give(clients: ModuleType) -> None:
