@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,9 +23,10 @@ class Asked:
 
 @dataclass
 class Canned:
-    """The server's side: ``answers`` by request line, the last of each list for ever."""
+    """The server's side: ``answers`` by request line, the last of each list for ever, each once ``hold`` lets go."""
 
     url: str = ""
+    hold: Callable[[], object] = bool
     answers: dict[str, list[tuple[int, str, bytes]]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
@@ -57,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         line = f"{self.command} {self.path}"
         self.canned.asked.append(Asked(line, {k.lower(): v for k, v in self.headers.items()}, body))
+        self.canned.hold()
         status, content_type, content = self.canned.next(line)
         self.send_response(status)
         self.send_header("Content-Type", content_type)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -40,6 +43,12 @@ def bad(tmp_path: Path) -> Path:
 
 def written(path: Path, *steps: str) -> Path:
     path.write_text(f"title: the story {path.stem}\nsteps:\n" + "".join(f"  - {step}\n" for step in steps))
+    return path
+
+
+def tagged(path: Path, *tags: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"title: the story {path.stem}\ntags: [{', '.join(tags)}]\nsteps:\n  - {{get: /{path.stem}}}\n")
     return path
 
 
@@ -171,6 +180,157 @@ def test_options_that_do_not_go_together_end_with_2(good: Path, words: tuple[str
 
 def test_an_empty_folder_ends_with_2(tmp_path: Path) -> None:
     assert abacito("check", tmp_path).exit_code == 2
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, canned: Canned) -> Path:
+    """Three stories that pass: ``alpha`` (tags one, both), ``beta`` (two, both), ``below/gamma`` (none)."""
+    for name in ("alpha", "beta", "gamma"):
+        canned.answer(f"GET /{name}", None)
+    tagged(tmp_path / "alpha.yaml", "one", "both")
+    tagged(tmp_path / "beta.yaml", "two", "both")
+    tagged(tmp_path / "below" / "gamma.yaml")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "selected"),
+    [
+        ((), "alpha beta gamma"),
+        (("-k", "ALPHA"), "alpha"),
+        (("-k", "story b"), "beta"),
+        (("-k", "below"), "gamma"),
+        (("-k", "two"), "beta"),
+        (("-k", "alpha", "-k", "gamma"), "alpha gamma"),
+        (("--tag", "both"), "alpha beta"),
+        (("--tag", "bot", "--tag", "one"), "alpha"),
+        (("--tag", "both", "-k", "beta"), "beta"),
+    ],
+)
+def test_words_and_tags_select_stories(canned: Canned, shelf: Path, words: tuple[str, ...], selected: str) -> None:
+    result = played(canned, shelf, *words)
+
+    assert result.exit_code == 0
+    assert sorted(line.removeprefix("GET /") for line in canned.lines) == selected.split()
+    assert f"{len(canned.lines)} of {len(canned.lines)} stories passed" in result.stderr
+
+
+def test_to_select_nothing_ends_with_2(canned: Canned, shelf: Path) -> None:
+    result = played(canned, shelf, "-k", "delta", "--tag", "one")
+
+    assert result.exit_code == 2
+    assert "none of 3 stories is selected by -k delta --tag one" in result.stderr
+    assert canned.asked == []
+
+
+def test_stories_are_played_at_once_and_shown_one_after_the_other(canned: Canned, shelf: Path) -> None:
+    canned.hold = threading.Barrier(3, timeout=20).wait  # nobody is answered before all three have asked
+
+    result = played(canned, shelf, "-n", "3")
+
+    assert result.exit_code == 0
+    lines = [line.split(" (")[0].strip() for line in result.stdout.splitlines()]
+    named = [line for line in lines if "story" in line or "GET" in line]
+    assert named == [
+        "the story alpha",
+        "1  GET /alpha",
+        "the story gamma",
+        "1  GET /gamma",
+        "the story beta",
+        "1  GET /beta",
+    ]
+
+
+def test_exitfirst_drops_what_is_played_at_the_same_time(canned: Canned, bad: Path, tmp_path: Path) -> None:
+    canned.answer("GET /wait", "not yet")
+    waits = written(tmp_path / "waits.yaml", "{get: /wait, wait: {until: {result: never}, within_s: 600}}")
+
+    result = played(canned, bad, waits, "-n", "2", "-x")
+
+    assert result.exit_code == 1
+    assert "0 of 2 stories passed, 1 failed" in result.stderr
+    assert "the story waits" not in result.stdout
+
+
+def test_stories_played_at_once_have_an_emulator_each(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        written(
+            tmp_path / f"{name}.yaml",
+            "{get: /actors/v2, expect: {result: []}}",
+            "{post: /actors/v2, json: {image: echo}, keep: {actor: result.id}}",
+            "{post: '/actors/v2/{actor}/messages', form: {message: hi}, wait: {status: COMPLETE}}",
+            "{get: /actors/v2, expect: {result: [{id: '{actor}'}]}}",
+        )
+
+    result = abacito("run", tmp_path, "--runner", "process", "-n", "2")
+
+    assert result.exit_code == 0, result.stdout
+    assert result.stderr.count("runner: process") == 1
+
+
+def suite_in(file: Path) -> ElementTree.Element:
+    suite = ElementTree.parse(file).getroot().find("testsuite")
+    assert suite is not None
+    return suite
+
+
+def test_junit_has_a_case_for_each_story_with_its_time(canned: Canned, shelf: Path) -> None:
+    report = shelf / "new" / "report.xml"
+
+    assert played(canned, shelf, "--junit", report).exit_code == 0
+
+    suite = suite_in(report)
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3",
+        "failures": "0",
+        "errors": "0",
+        "skipped": "0",
+    }
+    assert sorted(str(case.get("name")) for case in suite) == ["the story alpha", "the story beta", "the story gamma"]
+    assert all(float(case.get("time", "-1")) >= 0 for case in suite)
+    assert suite[0].get("file") == str(shelf / "alpha.yaml")
+    assert str(suite[0].get("classname")).endswith(".alpha")
+
+
+def test_junit_tells_why_a_story_failed_and_what_was_not_played(canned: Canned, bad: Path, good: Path) -> None:
+    report = bad.parent / "report.xml"
+
+    assert played(canned, bad, good, "-x", "--junit", report).exit_code == 1
+
+    failed, unplayed = suite_in(report)
+    failure = failed.find("failure")
+    assert failure is not None
+    assert failure.get("message") == f"{bad}:3: step 1: GET /bad"
+    assert "wanted status_code: below 400" in str(failure.text)
+    assert unplayed.find("skipped") is not None
+    assert suite_in(report).get("failures") == suite_in(report).get("skipped") == "1"
+
+
+def test_junit_is_xml_whatever_an_actor_has_printed(canned: Canned, tmp_path: Path) -> None:
+    canned.answer("POST /actors/a/messages", {"executionId": "e"})
+    canned.answer("GET /actors/a/executions/e", {"status": "ERROR"})
+    canned.answer("GET /actors/a/executions/e/logs", {"logs": "a bell \a, \x1b[31mred\x00 and <&>"})
+    story = written(tmp_path / "s.yaml", "{post: /actors/a/messages, form: {message: hi}, wait: {status: COMPLETE}}")
+
+    assert played(canned, story, "--junit", tmp_path / "report.xml").exit_code == 1
+
+    failure = suite_in(tmp_path / "report.xml")[0].find("failure")
+    assert failure is not None
+    assert "a bell \ufffd, \ufffd[31mred\ufffd and <&>" in str(failure.text)
+
+
+def test_a_report_that_cannot_be_written_ends_with_2(canned: Canned, good: Path) -> None:
+    result = played(canned, good, "--junit", good / "report.xml")
+
+    assert result.exit_code == 2
+    assert "report.xml cannot be written" in result.stderr
+
+
+def test_the_schema_is_json_and_describes_a_story() -> None:
+    result = abacito("schema")
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["required"] == ["title", "steps"]
 
 
 def test_help_imports_nothing_heavy() -> None:

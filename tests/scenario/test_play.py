@@ -107,6 +107,27 @@ def test_nothing_to_keep_is_a_failure(canned: Canned, stage: Stage) -> None:
     assert failure.wanted == "result.id: something to keep as 'id'"
 
 
+def test_a_fault_is_set_as_it_is_written_with_its_quotes_filled_in(canned: Canned, stage: Stage) -> None:
+    canned.answer("GET /one", {"id": "a1"})
+    canned.raw("POST /_abacito/faults", "application/json", b'{"id": "f1"}')
+    canned.answer("DELETE /_abacito/faults/f1", None)
+
+    outcome = stage.play(
+        "{get: /one, keep: {actor: result.id}}",
+        "{fault: {kind: killed, actor: '{actor}', after_s: 1}, keep: {fault: id}}",
+        "{delete: '/_abacito/faults/{fault}'}",
+    )
+
+    assert outcome.failure is None
+    assert json.loads(canned.asked[1].body) == {"kind": "killed", "actor": "a1", "after_s": 1}
+    assert canned.lines[-1] == "DELETE /_abacito/faults/f1"
+
+
+def test_a_live_abaco_has_no_faults_which_is_said(stage: Stage) -> None:
+    with pytest.raises(Misconfigured, match=r"f.yaml:3: step 1: 'fault' has an emulator go wrong: the target is no"):
+        stage.play("{fault: {kind: killed}}")
+
+
 def test_a_step_without_a_word_on_its_status_must_succeed(canned: Canned, stage: Stage) -> None:
     canned.answer("GET /bad", None, status=400)
 
@@ -342,6 +363,17 @@ def test_items_of_an_executions_list_become_camel_and_keep_their_nulls(canned: C
     expected = "{totalIo: 1, executions: [{id: e, startTime: null}]}"
 
     assert snake(stage).play(f"{{get: /list, expect: {{result: {expected}}}}}").failure is None
+
+
+def test_what_an_admin_sees_becomes_camel_and_keeps_its_nulls(canned: Canned, stage: Stage) -> None:
+    canned.answer("GET /actors/v2?limit=1", {"_metadata": {"count_returned": 0}, "search": []})
+    canned.answer(
+        "GET /workers", {"summary": {"total_workers": 1}, "workers": [{"actor_dbid": "T_a", "host_id": None}]}
+    )
+
+    expected = "{summary: {totalWorkers: 1}, workers: [{actorDbid: T_a, hostId: null}]}"
+
+    assert snake(stage).play(f"{{get: /workers, expect: {{result: {expected}}}}}").failure is None
 
 
 def test_a_server_that_does_not_tell_its_case_is_taken_for_camel(canned: Canned, stage: Stage) -> None:

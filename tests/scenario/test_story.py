@@ -76,7 +76,8 @@ def test_what_is_no_story_is_refused_with_its_place_and_the_nearest_key(text: st
         ("{get: /a, post: /b}", "3:15: a step is one request: here are get and post"),
         (
             "{expect: {}}",
-            "3:5: a step is a request or moves the clock (get, post, put, delete, travel, tick, at, freeze)",
+            "3:5: a step is a request, moves the clock or sets a fault "
+            "(get, post, put, delete, travel, tick, at, freeze, fault)",
         ),
         ("{get: a}", "3:6: a path begins with a slash: 'a'"),
         ("{post: /a, json: {}, form: {}}", "3:26: a request has one body: here are json and form"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +14,8 @@ from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import term_like_interrupt
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from abacito.scenario.ask import Target
-    from abacito.scenario.play import Outcome, StepReport
+    from abacito.scenario.play import Outcome
     from abacito.scenario.story import Story
-
-ANSWER_WIDTH = 160  # characters of an answer that are shown without -v
-LOG_LINES = 40  # likewise, of a container's log
 
 _files = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, path_type=Path)
@@ -37,6 +29,7 @@ def scenario() -> None:
 
 @scenario.command(
     epilog="Examples: abacito scenario run scenarios/lecture.yaml · abacito scenario run stories/ -x · "
+    "abacito scenario run stories/ -k nonce --tag refusals -n 4 --junit stories.xml · "
     f"abacito scenario run story.yaml --target https://api.tacc.utexas.edu --token $TOKEN\n\n{exits.HELP}"
 )
 @_files
@@ -45,33 +38,44 @@ def scenario() -> None:
 )
 @click.option("--token", metavar="T", envvar="ABACITO_TOKEN", help="The token for --target.")
 @click.option("--user-token", "user_tokens", multiple=True, metavar="USER=T", help="A token for steps `as: USER`.")
+@click.option(
+    "-k", "words", multiple=True, metavar="WORD", help="Only stories with it in title, tags or path; repeated: any."
+)
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only stories that have this tag; repeated: any.")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first story that fails.")
+@click.option("-n", "at_once", type=click.IntRange(min=1), default=1, metavar="N", help="Play so many at once.  [1]")
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML to this file."
+)
 @emulator_options
 def run(
     files: tuple[Path, ...],
     target: str | None,
     token: str | None,
     user_tokens: tuple[str, ...],
+    words: tuple[str, ...],
+    tags: tuple[str, ...],
     exitfirst: bool,
+    at_once: int,
+    junit: Path | None,
     verbose: int,
     **given: Any,
 ) -> None:
     """Play the stories in FILE... (a folder: all in it), each on a fresh emulator; every step is shown as it ends.
 
-    With -v answers and logs are shown in full.
+    With -v answers and logs are shown in full. With -n each story is shown when it and those before it have ended.
     """
+    from abacito.cli.plays import Stage, play_all
+    from abacito.cli.transcript import Transcript
+
     _check_usage(target, user_tokens, given)
     tell(verbose)
     term_like_interrupt()
-    tokens = dict(_user_token(pair) for pair in user_tokens)
-    stories = _load(files)
-    transcript = _Transcript(is_full=verbose > 0)
-    outcomes: list[Outcome] = []
-    for story in stories:
-        with _target(target, token, tokens, given, is_first=not outcomes) as at:
-            outcomes.append(transcript.play(story, at))
-        if exitfirst and outcomes[-1].failure:
-            break
+    stage = Stage(target, token, dict(_user_token(pair) for pair in user_tokens), given)
+    stories = _selected(_load(files), words, tags)
+    outcomes = play_all(stories, stage, Transcript(is_full=verbose > 0), at_once=at_once, exitfirst=exitfirst)
+    if junit is not None:
+        _report(junit, stories, outcomes)
     raise SystemExit(_sum_up(outcomes, len(stories)))
 
 
@@ -92,6 +96,14 @@ def check(files: tuple[Path, ...]) -> None:
         else:
             click.echo(f"{path}: {story.title} ({len(story.steps)} steps)")
     raise SystemExit(exits.USAGE if wrong else exits.DONE)
+
+
+@scenario.command(epilog=f"Example: abacito scenario schema > story.schema.json\n\n{exits.HELP}")
+def schema() -> None:
+    """Print the JSON schema of a story, by which editors complete and check it."""
+    from abacito.scenario.story import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
 
 
 def _check_usage(target: str | None, user_tokens: tuple[str, ...], given: dict[str, Any]) -> None:
@@ -124,24 +136,28 @@ def _load(files: tuple[Path, ...]) -> list[Story]:
     return [load(path) for path in _paths(files)]
 
 
-@contextmanager
-def _target(
-    url: str | None, token: str | None, user_tokens: dict[str, str], given: dict[str, Any], is_first: bool
-) -> Iterator[Target]:
-    from abacito.scenario.ask import Target
+def _selected(stories: list[Story], words: tuple[str, ...], tags: tuple[str, ...]) -> list[Story]:
+    """Those that have one of the words, if any is given, and one of the tags; in words capitals do not count."""
+    found = [story for story in stories if _has_any(story, words) and (not tags or set(tags) & set(story.tags))]
+    if not found:
+        asked = [f"-k {word}" for word in words] + [f"--tag {tag}" for tag in tags]
+        raise click.UsageError(f"none of {len(stories)} stories is selected by {' '.join(asked)}")
+    return found
 
-    if url is not None:
-        yield Target(url, token, user_tokens, given["case"])
-        return
-    from abacito.emulator import Emulator
-    from abacito.settings import Settings
 
-    settings = Settings.read(port=0, **given)
-    with Emulator(settings) as emulator:
-        if is_first:
-            click.echo(f"runner: {emulator.runner.name}", err=True)
-        tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-        yield Target(emulator.url, emulator.token, tokens, settings.case)
+def _has_any(story: Story, words: tuple[str, ...]) -> bool:
+    places = [place.casefold() for place in (story.title, story.file, *story.tags)]
+    return not words or any(word.casefold() in place for word in words for place in places)
+
+
+def _report(file: Path, stories: list[Story], outcomes: list[Outcome]) -> None:
+    from abacito.abaco.errors import Misconfigured
+    from abacito.cli import junit
+
+    try:
+        junit.write(file, stories, outcomes)
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be written: {error}") from error
 
 
 def _sum_up(outcomes: list[Outcome], stories: int) -> int:
@@ -150,62 +166,3 @@ def _sum_up(outcomes: list[Outcome], stories: int) -> int:
     words = f"{len(outcomes) - len(failed)} of {stories} stories passed, {len(failed)} failed, {elapsed_s:.1f} s"
     click.echo(words, err=True)
     return exits.FAILED if failed else exits.DONE
-
-
-class _Transcript:
-    """What is played, on stdout: styled on a terminal, unless NO_COLOR is set."""
-
-    def __init__(self, is_full: bool) -> None:
-        from rich.console import Console
-
-        self._console: Console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-        self._is_full = is_full
-
-    def play(self, story: Story, target: Target) -> Outcome:
-        """Play it and show it."""
-        from abacito.scenario.play import play
-
-        self._print(f"{story.title} ({story.file})", "bold")
-        return play(story, target, self._step)
-
-    def _step(self, report: StepReport) -> None:
-        number = f"{report.number:>4}  " if report.number else "      "
-        if report.note:
-            self._print(number + report.note, "cyan")
-            number = "      "
-        if report.request:
-            self._print(f"{number}{report.request}")
-            self._exchange(report)
-        if report.failure:
-            self._print(str(report.failure), "red")
-
-    def _exchange(self, report: StepReport) -> None:
-        if report.body:
-            self._print(f"      > {self._cut(report.body)}")
-        style = "green" if (report.status_code or 0) < 400 else "yellow"
-        self._print(f"      {report.status_code} after {report.elapsed_s:.2f} s", style)
-        for line in self._answer(report.answer).splitlines():
-            self._print(f"      < {line}", "dim")
-        for line in self._log(report.logs):
-            self._print(f"      | {line}")
-
-    def _answer(self, answer: Any) -> str:
-        if isinstance(answer, str):
-            return self._cut(answer)
-        if self._is_full:
-            return json.dumps(answer, indent=2, ensure_ascii=False)
-        result = answer.get("result", answer) if isinstance(answer, dict) else answer
-        message = f"{answer['message']} " if isinstance(answer, dict) and "message" in answer else ""
-        return message + self._cut(json.dumps(result, ensure_ascii=False))
-
-    def _log(self, logs: str | None) -> list[str]:
-        lines = (logs or "").splitlines()
-        if self._is_full or len(lines) <= LOG_LINES:
-            return lines
-        return [f"… {len(lines) - LOG_LINES} lines before (-v shows them)", *lines[-LOG_LINES:]]
-
-    def _cut(self, text: str) -> str:
-        return text if self._is_full or len(text) <= ANSWER_WIDTH else f"{text[:ANSWER_WIDTH]} …"
-
-    def _print(self, text: str, style: str | None = None) -> None:
-        self._console.print(text, style=None if self._console.no_color else style)

@@ -34,7 +34,7 @@ def camel_answer(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """The envelope as a server in camel case gives it.
 
     The keys of ``result``, or of each object in it when it is a list, become camel, and those with null vanish, as
-    there; so do the keys of the executions and of what a search found, which keep their nulls in both.
+    there; so do the keys of what the result lists or sums up, and these keep their nulls in both.
     """
     result = answer.get("result")
     if "version" not in answer or not isinstance(result, dict | list):
@@ -42,15 +42,19 @@ def camel_answer(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {**answer, "result": _camel_result(result)}
 
 
+_LISTED = {"executions", "search", "workers", "actors"}  # the two last in what only an admin sees
+_SUMMED_UP = {"_metadata", "summary"}
+
+
 def _camel_result(result: dict[str, JsonValue] | list[JsonValue]) -> JsonValue:
     if isinstance(result, list):
         return [_without_nulls(_camel(item)) for item in result]
     record = _camel(result)
     if isinstance(record, dict):
-        for name in {"executions", "search"} & record.keys():
+        for name in _LISTED & record.keys():
             items = record[name]
             record[name] = [_camel(item) for item in items] if isinstance(items, list) else items
-        record |= {"_metadata": _camel(record["_metadata"])} if "_metadata" in record else {}
+        record |= {name: _camel(record[name]) for name in _SUMMED_UP & record.keys()}
     return _without_nulls(record)
 
 

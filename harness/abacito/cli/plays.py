@@ -1,0 +1,107 @@
+"""Stories on their stages: an emulator for each or one target for all, in turn or several at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from abacito.abaco.time import RealPace
+from abacito.cli.transcript import Transcript
+from abacito.scenario.ask import Target
+from abacito.scenario.play import Outcome
+from abacito.scenario.story import Story
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where stories are played: on ``url``, or without one each on an emulator of its own, set up as ``given``."""
+
+    url: str | None
+    token: str | None
+    user_tokens: Mapping[str, str]
+    given: Mapping[str, Any]
+    _untold: Iterator[bool] = field(default_factory=lambda: iter([True]))
+
+    @contextmanager
+    def open(self) -> Iterator[Target]:
+        """The target of one story. Tells on stderr, once, which runner an emulator of ours has found."""
+        if self.url is not None:
+            yield Target(self.url, self.token, self.user_tokens, self.given["case"])
+            return
+        from abacito.emulator import Emulator  # heavy, and not for a target elsewhere
+        from abacito.settings import Settings
+
+        settings = Settings.read(port=0, **self.given)
+        with Emulator(settings) as emulator:
+            if next(self._untold, False):
+                click.echo(f"runner: {emulator.runner.name}", err=True)
+            tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
+            yield Target(emulator.url, emulator.token, tokens, settings.case)
+
+
+def play_all(
+    stories: Sequence[Story], stage: Stage, transcript: Transcript, *, at_once: int, exitfirst: bool
+) -> list[Outcome]:
+    """What came of the stories, in their order; with ``exitfirst`` the first that fails is the last."""
+    played = _in_turn(stories, stage, transcript)
+    if at_once > 1:
+        played = _side_by_side(stories, stage, transcript, at_once)
+    outcomes: list[Outcome] = []
+    with closing(played):
+        for outcome in played:
+            outcomes.append(outcome)
+            if exitfirst and outcome.failure:
+                break
+    return outcomes
+
+
+def _in_turn(stories: Sequence[Story], stage: Stage, transcript: Transcript) -> Generator[Outcome, None, None]:
+    for story in stories:
+        with stage.open() as target:
+            outcome = transcript.play(story, target)
+        yield outcome
+
+
+def _side_by_side(
+    stories: Sequence[Story], stage: Stage, transcript: Transcript, at_once: int
+) -> Generator[Outcome, None, None]:
+    """Each transcript is shown whole, when it and all before it have ended."""
+    stopping = threading.Event()
+    pace = _UntilStopped(stopping)
+
+    def play_one(story: Story) -> tuple[Outcome, str]:
+        with stage.open() as target:
+            return transcript.play_unseen(story, target, pace)
+
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for outcome, shown in pool.map(play_one, stories):
+            transcript.show(shown)
+            yield outcome
+    finally:  # at a failure, an error or a signal: what is under way ends at its next wait, its emulator with it
+        stopping.set()
+        pool.shutdown(cancel_futures=True)
+
+
+class _Stopped(Exception):
+    """Nobody is interested any more in what would come of the story."""
+
+
+class _UntilStopped(RealPace):
+    """Real time, that lets nobody wait on once it is stopped."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        super().__init__(stopping)
+        self._is_over = stopping.is_set
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises when it is over."""
+        super().sleep(seconds)
+        if self._is_over():
+            raise _Stopped
