@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -90,7 +91,8 @@ def test_a_command_that_is_not_there_fails_six_times_and_its_message_waits(abaco
     execution = actor.send("x").wait(60)
 
     assert (execution.status, actor.status) == ("ERROR", "ERROR")
-    assert actor.details["status_message"].startswith("Error executing container: ")
+    told = actor.details["status_message"]
+    assert re.fullmatch("Error executing container: Could not start container [0-9a-f]{64}. Exception .*; w", told)
     assert "no-such-command" in actor.details["status_message"]
     assert abaco.request("GET", f"{actor.path}/messages")["messages"] == 1
 

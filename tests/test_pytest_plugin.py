@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
+
+from abacito.client import Abaco
+from abacito.emulator import Emulator
+from abacito.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -136,3 +147,359 @@ def test_it_works_under_frozen_time(pytester: pytest.Pytester) -> None:
     )
 
     pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=1)
+
+
+FAILS = """
+def test_it(abacito):
+    def stub(context):
+        print("\\n".join(f"line {n}" for n in range(12)))
+        context.exit(3)
+
+    execution = abacito.register(stub).send("x").wait()
+    assert execution.exit_code == 0
+"""
+
+
+def test_a_failed_test_shows_each_execution_with_its_times_and_last_lines(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FAILS)
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines(
+        [
+            r"-+ abacito -+",
+            r"<execution \w+> of <actor \w+> \(stub/\S+\): COMPLETE, exit code 3",
+            r"  received \d{4}-\S+Z, started \d{4}-\S+Z, finished \d{4}-\S+Z",
+            r"  the last 10 of 12 lines of its log:",
+            r"    line 2",
+            r"    line 11",
+        ],
+        consecutive=False,
+    )
+    assert "line 1\n" not in result.stdout.str()
+
+
+def test_what_has_not_begun_is_told_too_also_of_a_test_whose_fixture_fails(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def greeted(abacito):
+            actor = abacito.register(lambda context: context.stopping.wait(20), max_workers=1).wait()
+            first, second = actor.send("x"), actor.send("y")
+            for seen in first.watch(5):
+                if seen["status"] == "RUNNING":
+                    break
+            raise ValueError("not greeted")
+
+        def test_it(greeted):
+            pass
+        """
+    )
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.re_match_lines([r".*: RUNNING, no exit code", r"  received \S+, not started, not finished"])
+    result.stdout.fnmatch_lines(["  its log is empty"])
+
+
+def test_a_test_that_passes_or_uses_no_abaco_has_no_such_section(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_a(abacito): print('said')\ndef test_b(): assert False")
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process", "-rA")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_re_match_line(r"-+ abacito -+")
+
+
+def test_a_marker_gives_a_test_an_emulator_of_its_own_settings_that_others_share(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        urls = set()
+
+        @pytest.mark.abacito(case="snake")
+        class TestSnake:
+            @pytest.mark.parametrize("n", range(2))
+            def test_names(self, abacito, abacito_emulator, n):
+                actor = abacito.register(print)
+                assert "create_time" in abacito.send("GET", actor.path).json()["result"]
+                urls.add(abacito.url)
+                assert abacito.url == abacito_emulator.url
+
+            @pytest.mark.abacito(case="camel", log_ex=60)
+            def test_the_nearer_mark_counts(self, abacito, abacito_emulator):
+                actor = abacito.register(print)
+                assert "createTime" in abacito.send("GET", actor.path).json()["result"]
+                assert abacito_emulator.settings.log_ex == 60
+                urls.add(abacito.url)
+
+        def test_plain(abacito, abacito_server):
+            urls.add(abacito.url)
+            assert abacito.url == abacito_server.url
+            assert len(urls) == 3
+        """
+    )
+
+    pytester.runpytest_subprocess("--abacito-runner=process", "--strict-markers").assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ('kase="snake"', "unknown setting 'kase'; did you mean 'case'?"),
+        ('case="kebab"', "setting case = 'kebab'"),
+        ('"snake"', "takes settings by their names, not ('snake',)"),
+    ],
+)
+def test_a_marker_that_cannot_be_is_told_in_a_line(pytester: pytest.Pytester, mark: str, words: str) -> None:
+    pytester.makepyfile(f"import pytest\n@pytest.mark.abacito({mark})\ndef test_it(abacito): pass")
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process")
+
+    result.assert_outcomes(errors=1)
+    assert words in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_options_and_environment_choose_runner_and_case(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_it(abacito, abacito_server):
+            print(abacito_server.settings.case, abacito_server.runner.name)
+        """
+    )
+    monkeypatch.setenv("ABACITO_CASE", "snake")
+    monkeypatch.setenv("ABACITO_RUNNER", "process")
+
+    assert "snake process" in pytester.runpytest_subprocess("-s").stdout.str()
+    assert "camel process" in pytester.runpytest_subprocess("-s", "--abacito-case=camel").stdout.str()
+
+
+ON_A_TARGET = """
+import pytest
+
+def test_an_image(abacito):
+    execution = abacito.register("echo").send("hello").wait()
+    assert execution.logs == "hello\\n"
+    abacito.request("POST", "/actors", json={"image": "echo"})
+    abacito.register("echo").delete()
+    assert len(abacito.actors) == 2
+
+def test_a_function(abacito):
+    abacito.register(print)
+
+def test_faults(abacito_faults):
+    pass
+
+def test_a_server(abacito_server):
+    pass
+
+@pytest.mark.abacito(log_ex=60)
+def test_settings(abacito):
+    pass
+
+@pytest.mark.abacito(case="camel")
+def test_what_it_is_anyway(abacito):
+    pass
+
+def test_a_folder(abacito):
+    abacito.register("./greeter")
+
+def test_time(abacito, abacito_clock):
+    abacito_clock.travel(hours=5)
+    abacito.register("echo")
+"""
+
+
+@pytest.fixture
+def target() -> Iterator[Emulator]:
+    with Emulator(Settings.read(port=0, runner="process")) as emulator:
+        yield emulator
+
+
+def test_a_target_runs_the_same_tests_and_is_as_before_afterwards(pytester: pytest.Pytester, target: Emulator) -> None:
+    """An emulator on this machine takes folders, has a clock, and gives a token unasked."""
+    owner = target.client()
+    mine = owner.register("echo")
+    pytester.mkdir("greeter").joinpath("Dockerfile").write_text('FROM busybox\nCMD ["true"]\n')
+    pytester.makepyfile(ON_A_TARGET)
+
+    result = pytester.runpytest_subprocess(f"--abacito-target={target.url}/", "-rs")
+
+    result.assert_outcomes(passed=4, skipped=4)
+    assert [actor.id for actor in owner.actors] == [mine.id]
+    assert owner.clock.now - datetime.now(UTC) < timedelta(seconds=5)
+    for words in ("Python functions as actors need an emulator", "Faults need an emulator", "needs an emulator of its"):
+        result.stdout.fnmatch_lines([f"*{words}*"])
+    owner.close()
+
+
+def test_a_failed_test_on_a_target_tells_of_its_own_executions_only(
+    pytester: pytest.Pytester, target: Emulator
+) -> None:
+    owner = target.client()
+    others = owner.register("echo").send("other").wait()
+    pytester.makepyfile('def test_it(abacito): assert abacito.register("echo").send("own").wait().status == "no"')
+
+    shown = pytester.runpytest_subprocess(f"--abacito-target={target.url}").stdout.str()
+
+    assert "    own\n" in shown
+    assert others.id not in shown
+    owner.close()
+
+
+@pytest.fixture
+def live(target: Emulator) -> Iterator[str]:
+    """What a live Abaco is to us: the emulator without its own surface."""
+    token = target.token
+
+    class Live(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.startswith("/_abacito"):
+                self.send_error(404)
+                return
+            length = int(self.headers.get("Content-Length", 0))
+            headers = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
+            with Abaco(target.url, token)._session as session:
+                body = self.rfile.read(length)
+                answer = session.request(self.command, target.url + self.path, data=body, headers=headers, timeout=60)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815  http.server calls them so
+
+        def log_message(self, *args: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Live) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_on_a_live_abaco_folders_and_time_are_skipped_with_a_sentence_too(
+    pytester: pytest.Pytester, target: Emulator, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(ON_A_TARGET)
+    monkeypatch.setenv("ABACITO_TARGET", live)
+    without = pytester.runpytest_subprocess()
+    monkeypatch.setenv("ABACITO_TOKEN", target.token)
+
+    result = pytester.runpytest_subprocess("-rs")
+
+    result.assert_outcomes(passed=2, skipped=6)
+    for words in ("Folders as images need an emulator", "The clock can only be moved on an emulator"):
+        result.stdout.fnmatch_lines([f"*{words}*"])
+    assert f"{live} takes a token: give --abacito-token" in without.stdout.str()
+    owner = target.client()
+    assert owner.actors == []
+    owner.close()
+
+
+def test_what_is_left_at_the_end_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import threading
+        from abacito.containers.folders import make_folder
+
+        def test_it(abacito):
+            make_folder()
+            execution = abacito.register(lambda context: threading.Event().wait(5)).send("x")
+            next(seen for seen in execution.watch(10) if seen["status"] == "RUNNING")
+        """
+    )
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process")
+
+    result.assert_outcomes(passed=1, warnings=1)
+    left = "left after all tests: thread 'stub .*, folder /.*abacito-"
+    result.stdout.re_match_lines([f".*PytestWarning: abacito: {left}"])
+    strict = pytester.runpytest_subprocess("--abacito-runner=process", "-W", "error")
+    strict.assert_outcomes(passed=1, errors=1)
+
+
+def test_quiet_waits_for_all_that_waits_or_runs(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import time
+
+        import pytest
+
+        def test_it(abacito):
+            done = []
+
+            def slow(context):
+                context.stopping.wait(0.05)
+                done.append(context.message)
+
+            abacito.quiet()
+            actors = [abacito.register(slow, stateless=False) for _ in range(2)]
+            for n in range(5):
+                for actor in actors:
+                    actor.send(str(n))
+            abacito.quiet()
+            assert len(done) == 10
+
+        def test_links(abacito):
+            done = []
+            last = abacito.register(lambda context: done.append(1))
+            first = abacito.register(lambda context: None, link=last.id)
+            first.send("x")
+            abacito.quiet()
+            assert done == [1, 1]  # that the first is ready is an event too
+
+        def test_a_purged_message_waits_no_more(abacito):
+            actor = abacito.register(lambda context: context.stopping.wait(20), stateless=False).wait()
+            first, second = actor.send("x"), actor.send("y")
+            next(seen for seen in first.watch(10) if seen["status"] == "RUNNING")
+            with pytest.raises(TimeoutError, match="1 waiting and 1 running"):
+                abacito.quiet(within_s=0.1)
+            abacito.request("DELETE", actor.path + "/messages")
+            abacito.request("DELETE", first.path)
+            first.wait()
+            began = time.monotonic()
+            abacito.quiet()
+            assert time.monotonic() - began >= 1  # whether it comes yet cannot be known at once
+            assert second.status == "SUBMITTED"
+        """
+    )
+
+    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=3)
+
+
+def test_xdists_workers_do_not_meet(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", range(24))
+        def test_alone(abacito, n):
+            assert abacito.actors == []
+            execution = abacito.register("echo").send(str(n)).wait(60)
+            assert execution.logs == f"{n}\\n"
+            assert [actor.id for actor in abacito.actors] == [execution.actor.id]
+        """
+    )
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process", "-n4", "-W", "error")
+
+    result.assert_outcomes(passed=24)
+
+
+def test_a_public_name_costs_nothing_before_it_is_asked_for() -> None:
+    code = "import sys, abacito; print(len(sys.modules)); print(sorted(abacito.__all__)); print(abacito.Abaco.__name__)"
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert int(plain[0]) < 100
+    assert {"Abaco", "Emulator", "Settings"} <= set(json.loads(plain[1].replace("'", '"')))
+    assert plain[2] == "Abaco"

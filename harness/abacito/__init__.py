@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from abacito.abaco.errors import AbacoError
+    from abacito.client import Abaco
     from abacito.emulator import Emulator
     from abacito.settings import Settings
 
-__all__ = ["AbacoError", "Emulator", "Settings"]
+__all__ = ["Abaco", "AbacoError", "Emulator", "Settings"]
 
-_HOMES = {"AbacoError": "abacito.abaco.errors", "Emulator": "abacito.emulator", "Settings": "abacito.settings"}
+_HOMES = {
+    "Abaco": "abacito.client",
+    "AbacoError": "abacito.abaco.errors",
+    "Emulator": "abacito.emulator",
+    "Settings": "abacito.settings",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -23,6 +23,7 @@ from abacito.abaco.container import Callback
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.events import Delivery as EventDelivery
 from abacito.abaco.events import Events
+from abacito.abaco.faults import Faults
 from abacito.abaco.finding import Finding
 from abacito.abaco.halting import Halting
 from abacito.abaco.linking import Linking
@@ -54,10 +55,12 @@ from abacito.cipher import FernetCipher
 from abacito.client import Abaco
 from abacito.containers import actor_tls
 from abacito.containers.choice import ByImage, choose
+from abacito.containers.faulty import FaultyRunner
 from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import Settings
 from abacito.workers.poller import Poller
+from abacito.workers.redelivery import RepeatingMailboxes
 from abacito.workers.rounds import CRON_PASS_S, LOG_SWEEP_S, RETIREMENT_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
 from abacito.workers.sweep import SWEEP_PASS_S, Sweep
@@ -85,6 +88,7 @@ class Emulator:
         self._stops: list[tuple[str, Callable[[], None]]] = []
         self._stopping = threading.Event()
         self._news = News()
+        self.faults = Faults()
         self.signer = Signer()
         self._authority = Authority()
         self._https_port: int | None = None
@@ -115,12 +119,13 @@ class Emulator:
                 log.warning("%s did not stop: %s", what, error)
 
     def reset(self) -> None:
-        """Throw everything away and go on, empty: actors, messages, containers, stubs, tokens.
+        """Throw everything away and go on, empty: actors, messages, containers, stubs, tokens, faults.
 
         Raises Unavailable on an endpoint: what is there may be somebody else's too.
         """
         if not isinstance(self._source, Engine):
             raise Unavailable(f"what is stored at {self.settings.endpoint_url} is not ours alone: it is not reset")
+        self.faults.clear()
         self._end_work()
         self.runner.clear()
         self._source.reset()
@@ -239,7 +244,7 @@ class Emulator:
             "store": lambda: self.stored.actors.get(nobody),
             "mailboxes": lambda: self.stored.mailboxes.count(nobody),
             "poller": self._poller.check,
-            "runner": lambda: self.runner.find("abacito-health"),
+            "runner": lambda: self._faulty.find("abacito-health"),
         }
         return {part: _state(part, look) for part, look in looks.items()}
 
@@ -284,7 +289,8 @@ class Emulator:
             self.stored.clocks, machines, self.scheduling, self.stored.actors, self.stored.executions
         )
         self.runner = self._choose_runner()
-        self._on_stop("runner", self.runner.close)
+        self._faulty = FaultyRunner(self.runner, self.faults, self._tokens.revoke)
+        self._on_stop("runner", self._faulty.close)
         app = self._make_app()
         tls = Tls(self._authority, frozenset({*settings.impersonated_hosts, self._own_host}))
         self._port = self._serve(app, settings.host, settings.port, tls)
@@ -368,7 +374,7 @@ class Emulator:
         """Take no more rings; with their containers gone the workers stop too, and are waited for."""
         self._working.set()
         self._source.interrupt()
-        self.runner.clear()
+        self._faulty.clear()
         self._poller.stop()
         self._rounds.stop()
 
@@ -377,9 +383,9 @@ class Emulator:
             actors=self.stored.actors,
             executions=self.stored.executions,
             slots=self.stored.slots,
-            mailboxes=self.stored.mailboxes,
+            mailboxes=RepeatingMailboxes(self.stored.mailboxes, self.faults, self.stored.actors),
             rings=self.stored.rings,
-            runner=self.runner,
+            runner=self._faulty,
             tokens=self._tokens,
             configs=self._configs,
             events=Events(self.stored.events, self._linking, self._clocks),
@@ -418,6 +424,7 @@ class Emulator:
             nonces=Nonces(stored.nonces, clock),
             configs=self._configs,
             staffing=Staffing(stored.slots, stored.rings, clock),
+            faults=self.faults,
             finding=Finding(stored.actors, stored.executions, stored.slots, clock),
             census=Census(stored.actors, stored.executions, stored.slots, stored.rings, self._messaging),
             tokens=self._tokens,

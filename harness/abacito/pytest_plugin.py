@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from abacito.client import Abaco
     from abacito.client.clock import Clock
+    from abacito.client.faults import Faults
     from abacito.emulator import Emulator
+    from abacito.running import Running
     from abacito.settings import Settings
+
+_CLIENT = pytest.StashKey["Abaco"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--abacito-runner``: where the actors of this session's tests run; ``abacito_scenarios``: folders of stories."""
+    """Where the tests' Abaco is and what it is like; ``abacito_scenarios``: folders of stories."""
     parser.addini("abacito_scenarios", "folders whose *.yaml are stories, each collected as a test", type="paths")
     group = parser.getgroup("abacito")
     group.addoption(
@@ -24,6 +29,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("auto", "docker", "process"),
         default=None,
         help="where actors run; default: $ABACITO_RUNNER, or Docker if it answers, else as processes",
+    )
+    group.addoption(
+        "--abacito-case",
+        choices=("camel", "snake"),
+        default=None,
+        help="the field names of the API, also of another server's; default: $ABACITO_CASE, or camel",
+    )
+    group.addoption(
+        "--abacito-target",
+        metavar="URL",
+        default=None,
+        help="run the tests on this server, a live Abaco or a running abacito serve; default: $ABACITO_TARGET, or an "
+        "emulator of their own",
+    )
+    group.addoption(
+        "--abacito-token",
+        metavar="TOKEN",
+        default=None,
+        help="a token of that server's; default: $ABACITO_TOKEN, or on an emulator on this machine its admin's",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "abacito(runner=..., case=..., **settings): the test's Abaco is an emulator with these settings, which all "
+        "tests that want the same share",
     )
 
 
@@ -37,31 +70,76 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return StoryFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test that used ``abacito`` has a section with what its executions did."""
+    report = yield
+    client = item.stash.get(_CLIENT, None)
+    if client is not None and report.failed:
+        from abacito.reporting import section
+
+        report.sections.append(("abacito", section(client)))
+    return report
+
+
 @pytest.fixture(scope="session")
 def abacito_settings(request: pytest.FixtureRequest) -> Settings:
     """The settings of this session's emulator; a project overrides this one."""
     from abacito.settings import Settings
 
-    return Settings.read(port=0, runner=request.config.getoption("--abacito-runner"))
+    option = request.config.getoption
+    return Settings.read(port=0, runner=option("--abacito-runner"), case=option("--abacito-case"))
 
 
 @pytest.fixture(scope="session")
-def abacito_server(abacito_settings: Settings) -> Iterator[Emulator]:
-    """A running emulator on a real port, once for the session: ``.url``, ``.token``, ``.token_for(user)``."""
-    from abacito.emulator import Emulator
+def _abacito_running() -> Iterator[Running]:
+    from abacito.running import Running
 
-    with Emulator(abacito_settings) as emulator:
-        yield emulator
+    with Running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def abacito_server(request: pytest.FixtureRequest, abacito_settings: Settings, _abacito_running: Running) -> Emulator:
+    """A running emulator on a real port, once for the session: ``.url``, ``.token``, ``.token_for(user)``."""
+    _skip_on_target(request, "an emulator of its own")
+    return _abacito_running.emulator(abacito_settings)
 
 
 @pytest.fixture
-def abacito(abacito_server: Emulator) -> Iterator[Abaco]:
-    """An empty Abaco for this test alone: ``register(image)``, ``.send(message)``, ``.wait()``, ``.logs`` …"""
-    abacito_server.reset()
-    client = abacito_server.client()
+def abacito_emulator(request: pytest.FixtureRequest, abacito_settings: Settings) -> Emulator:
+    """The emulator of this test: the session's, or with ``@pytest.mark.abacito`` one with other settings."""
+    wanted = _marked(request, abacito_settings)
+    if not wanted:
+        server: Emulator = request.getfixturevalue("abacito_server")
+        return server
+    _skip_on_target(request, f"an emulator with {', '.join(f'{name}={value!r}' for name, value in wanted.items())}")
+    running: Running = request.getfixturevalue("_abacito_running")
+    return running.emulator(abacito_settings, **wanted)
+
+
+@pytest.fixture
+def abacito(request: pytest.FixtureRequest, abacito_settings: Settings) -> Iterator[Abaco]:
+    """An empty Abaco for this test alone: ``register(image)``, ``.send(message)``, ``.wait()``, ``.logs`` …
+
+    On another server it is not empty: there the actors that the test registers are deleted after it.
+    """
+    from abacito.guest import fresh, guest_at
+
+    target, emulator = _option(request, "target"), None
+    if target and not _marked(request, abacito_settings):
+        client: Abaco = guest_at(target, _option(request, "token"), abacito_settings.case)
+    else:
+        emulator = request.getfixturevalue("abacito_emulator")
+        client = fresh(emulator)
+    request.node.stash[_CLIENT] = client
     yield client
+    del request.node.stash[_CLIENT]
     client.close()
-    abacito_server.check()
+    if emulator is not None:
+        emulator.check()
 
 
 @pytest.fixture
@@ -69,3 +147,30 @@ def abacito_clock(abacito: Abaco) -> Clock:
     """The time of this test's Abaco: ``travel(hours=4)``, ``at("2026-11-23 09:00")``, ``freeze()``, ``tick("30s")``,
     ``reset()``; each is also a context manager that sets it back."""
     return abacito.clock
+
+
+@pytest.fixture
+def abacito_faults(abacito: Abaco) -> Faults:
+    """What is to go wrong in this test's Abaco: ``killed(actor, after_s=1)``, ``answers("/actors/**", times=2)`` …;
+    each tells how often it ``struck``, and is also a context manager that clears it."""
+    return abacito.faults
+
+
+def _option(request: pytest.FixtureRequest, name: str) -> str | None:
+    """What the command line says, else the environment."""
+    return request.config.getoption(f"--abacito-{name}") or os.environ.get(f"ABACITO_{name.upper()}") or None
+
+
+def _skip_on_target(request: pytest.FixtureRequest, what: str) -> None:
+    if target := _option(request, "target"):
+        pytest.skip(f"This needs {what}; this session's tests run on {target}.")
+
+
+def _marked(request: pytest.FixtureRequest, settings: Settings) -> dict[str, Any]:
+    """The settings that markers ask for and the session does not have; what is nearer to the test counts."""
+    wanted: dict[str, Any] = {}
+    for mark in reversed(list(request.node.iter_markers("abacito"))):
+        if mark.args:
+            pytest.fail(f"@pytest.mark.abacito takes settings by their names, not {mark.args!r}", pytrace=False)
+        wanted |= mark.kwargs
+    return {name: value for name, value in wanted.items() if getattr(settings, name, None) != value}

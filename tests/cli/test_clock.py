@@ -86,11 +86,13 @@ def live() -> Iterator[str]:
         thread.join()
 
 
-def test_a_live_abaco_has_no_clock_that_could_be_moved_which_is_said(live: str, tmp_path: Path) -> None:
+def test_a_live_abaco_has_neither_a_clock_nor_faults_which_is_said(live: str, tmp_path: Path) -> None:
     command = clock(live, "travel", "5h")
     assert (command.returncode, "is no abacito" in command.stderr) == (2, True)
     with pytest.raises(Misconfigured, match="is no abacito"):
         Abaco(live, "token").clock.travel(hours=5)
+    with pytest.raises(Misconfigured, match="is no abacito"):
+        Abaco(live, "token").faults.killed()
     story = tmp_path / "story.yaml"
     story.write_text("title: t\nsteps:\n  - travel: 5h\n")
     with pytest.raises(Misconfigured, match=r"story.yaml:3: step 1: 'travel' moves an emulator's clock"):

@@ -212,19 +212,30 @@ def _stub(folder: Path) -> Runner:
     return runner
 
 
+def _faulty(folder: Path) -> Runner:
+    """Each container is struck, by what comes in an hour."""
+    from abacito.abaco.faults import Fault, FaultKind, Faults
+    from abacito.containers.faulty import FaultyRunner
+
+    faults = Faults()
+    faults.add(Fault(FaultKind.KILLED, after_s=3600, times=0))
+    return FaultyRunner(_plain(folder), faults, lambda token: None)
+
+
 RUNNERS: dict[str, Callable[[Path], Runner]] = {
     "docker": _docker,
     "docker-shared": _docker_shared,
     "bubblewrap": _bubblewrap,
     "plain": _plain,
     "stub": _stub,
+    "faulty": _faulty,
 }
 
 
 DOCKER = [pytest.param(name, marks=pytest.mark.docker) for name in ("docker", "docker-shared")]
 
 
-@pytest.fixture(params=[*DOCKER, "bubblewrap", "plain", "stub"])
+@pytest.fixture(params=[*DOCKER, "bubblewrap", "plain", "stub", "faulty"])
 def bench(request: pytest.FixtureRequest, folders: Callable[[str], str]) -> Iterator[Bench]:
     threads = set(threading.enumerate())
     with tempfile.TemporaryDirectory(prefix="a") as scratch:  # short: sockets are made below it

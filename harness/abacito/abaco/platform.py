@@ -9,6 +9,7 @@ from abacito.abaco.alias import Aliases
 from abacito.abaco.authorization import Authorization
 from abacito.abaco.census import Census
 from abacito.abaco.config import Configs
+from abacito.abaco.faults import Faults
 from abacito.abaco.finding import Finding
 from abacito.abaco.halting import Halting
 from abacito.abaco.messaging import Messaging
@@ -35,6 +36,7 @@ class Abaco:
     configs: Configs
     staffing: Staffing
     finding: Finding
+    faults: Faults
     census: Census
     tokens: Tokens
     gateway: Gateway

@@ -26,7 +26,8 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import clock, description, health, metrics, replay, tokens, wait
+from abacito.api.control import clock, description, faults, health, metrics, replay, tokens, wait
+from abacito.api.faulty import FaultyAnswers
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
 from abacito.api.paths import NormalizedPaths
@@ -45,7 +46,7 @@ _ABACO = (
     workers.bp,
 )
 
-_CONTROL = (clock.bp, description.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
+_CONTROL = (clock.bp, description.bp, faults.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
     app.before_request(_gateway)
     app.after_request(_allow_origin)
     refusals.install(app)
-    app.wsgi_app = NormalizedPaths(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = NormalizedPaths(FaultyAnswers(app.wsgi_app, abaco))  # type: ignore[method-assign]
     return app
 
 

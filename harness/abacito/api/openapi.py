@@ -42,6 +42,7 @@ _WORDS_OF_PATHS = {
     "execution_id": "An execution's id.",
     "nonce_id": "A nonce's id.",
     "worker_id": "A worker's id.",
+    "fault_id": "A fault's id.",
     "name": "The name of an alias or a config.",
     "kind": "What is searched through: actors, executions, workers or logs, in any case.",
 }

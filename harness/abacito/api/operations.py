@@ -76,6 +76,7 @@ _NOTHING = Operation(NULL)
 _MESSAGE_FIELD: Schema = {"type": "object", "properties": {"message": TEXT}, "required": ["message"]}
 
 _CLOCK: Mapping[int, Content] = {200: {"application/json": ref("Clock")}}
+_FAULTS = Operation(plain={200: {"application/json": ref("SetFaults")}}, refuses=(400,), is_public=True)
 
 #: By Flask's name of the endpoint.
 OPERATIONS: Mapping[str, Operation] = {
@@ -169,6 +170,15 @@ OPERATIONS: Mapping[str, Operation] = {
     "control_clock.move_clock": Operation(
         body={"application/json": OBJECT}, plain=_CLOCK, refuses=(400,), is_public=True
     ),
+    "control_faults.list_faults": _FAULTS,
+    "control_faults.add_fault": Operation(
+        body={"application/json": ref("NewFault")},
+        plain={200: {"application/json": ref("SetFault")}},
+        refuses=(400,),
+        is_public=True,
+    ),
+    "control_faults.clear_faults": _FAULTS,
+    "control_faults.clear_fault": _FAULTS,
     "control_tokens.create_token": Operation(OBJECT, body={"application/json": OBJECT}, refuses=(400,), is_public=True),
     "control_tokens.show_token": Operation(OBJECT, refuses=(400, 401), opened_by_nonce=False),
     "replay.replay": Operation(

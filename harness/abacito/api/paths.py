@@ -16,6 +16,16 @@ _V2 = re.compile(r"^/actors/v2(?=/|$)")
 _V3_ACTORS = re.compile(r"^/v3/actors(?=/|$)")
 
 
+def plain(path: str) -> str:
+    """The path under which the app has this one."""
+    return _V3_ACTORS.sub("/actors", _V2.sub("/actors", _merged(path)))
+
+
+def _merged(path: str) -> str:
+    path = _SLASHES.sub("/", path or "/")
+    return path[:-1] if len(path) > 1 and path.endswith("/") else path
+
+
 class NormalizedPaths:
     """WSGI middleware: ``/actors`` and ``/actors/v2`` are the same place, without a redirect (http-api §1.6).
 
@@ -28,10 +38,9 @@ class NormalizedPaths:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request under its plain path."""
-        path = _SLASHES.sub("/", environ.get("PATH_INFO", "") or "/")
-        path = path[:-1] if len(path) > 1 and path.endswith("/") else path
+        path = _merged(environ.get("PATH_INFO", ""))
         environ[V3] = path.startswith("/v3/") or ("HTTP_X_TAPIS_TOKEN" in environ and path.startswith("/actors"))
-        environ["PATH_INFO"] = _V3_ACTORS.sub("/actors", _V2.sub("/actors", path))
+        environ["PATH_INFO"] = plain(path)
         return self._app(environ, start_response)
 
 

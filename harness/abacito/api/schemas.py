@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from abacito.abaco.container import FINAL_STATE_KEYS
 from abacito.abaco.execution import ExecutionStatus
+from abacito.abaco.faults import FIELDS, KINDS
 from abacito.abaco.permission import ALIAS_NONCE_LEVELS, LEVELS
 from abacito.abaco.search import SearchType
 from abacito.abaco.worker import WorkerStatus
@@ -146,6 +147,14 @@ def _execution_sums(which: str) -> Fields:
     return dict.fromkeys(sums, COUNT)
 
 
+_FAULT_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number"}
+_FAULT_KIND: Schema = {"enum": [*map(str, KINDS)]}
+_FAULT: Mapping[str, Schema] = {
+    name: either({"type": _FAULT_TYPES[known.kind], "description": f"It is {known.help}."}, NULL)
+    for name, known in FIELDS.items()
+}
+
+
 def _found(record: str) -> Shape:
     """A page of what a search found."""
     return Shape({"_metadata": ref("SearchMetadata"), "search": list_of(ref(record))})
@@ -281,6 +290,7 @@ _SHAPES: Mapping[str, Shape] = {
         },
         is_raw=True,
     ),
+    "SetFaults": Shape({"faults": list_of(ref("SetFault"))}),
     "Health": Shape({"status": {"enum": ["ok", "failing"]}, "parts": {**OBJECT, "additionalProperties": TEXT}}),
 }
 
@@ -289,6 +299,13 @@ _OTHERS: Mapping[str, Schema] = {
     "Found": either(*(ref(f"Found{kind.capitalize()}") for kind in SearchType)),
     "FoundWorker": either(ref("RequestedWorker"), ref("StartedWorker")),
     "Permissions": {"type": "object", "additionalProperties": _LEVEL},
+    "NewFault": {**OBJECT, "properties": {**_FAULT, "kind": _FAULT_KIND}, "required": ["kind"]},
+    "SetFault": {
+        **OBJECT,
+        "properties": {**_FAULT, "kind": _FAULT_KIND, "id": TEXT, "struck": COUNT, "left": either(COUNT, NULL)},
+        "required": ["id", "kind", "left", "probability", "seed", "struck", "times"],
+        "additionalProperties": False,
+    },
 }
 
 

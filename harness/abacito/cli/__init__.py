@@ -13,7 +13,9 @@ from abacito.cli import exits
 _COMMANDS = {
     "serve": "abacito.cli.serve:serve",
     "run": "abacito.cli.run:run",
+    "exec": "abacito.cli.exec:exec_",
     "clock": "abacito.cli.clock:clock",
+    "faults": "abacito.cli.faults:faults",
     "token": "abacito.cli.token:token",
     "env": "abacito.cli.env:env",
     "replay": "abacito.cli.replay:replay",

@@ -12,10 +12,13 @@ import requests
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.time import real_monotonic
 from abacito.client.clock import Clock
+from abacito.client.faults import Faults
 
 #: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
 PATIENCE_S = 20.0
 _FINAL = ("COMPLETE", "ERROR")
+#: An event that an execution leaves has become a message in a linked actor's mailbox by then.
+_CALM_S = 1.0
 _REQUEST_S = 90
 
 
@@ -71,6 +74,30 @@ class Abaco:
         result = self.request("POST", "/actors/v2", json={**body, "image": self._image(image)})
         return Actor(self, result["id"])
 
+    @property
+    def actors(self) -> list[Actor]:
+        """All that this user sees, as there are now."""
+        return [Actor(self, each["id"]) for each in self.request("GET", "/actors/v2")]
+
+    def quiet(self, within_s: float = PATIENCE_S) -> None:
+        """Until no message waits and no execution runs, of all ``actors``. Raises WaitedInVain, naming what still does.
+
+        Where a link may post another message, or an execution has no message any more (it was purged), nothing must
+        have stirred for a second.
+        """
+        deadline = real_monotonic() + within_s
+        calm_since: float | None = None
+        while True:
+            seen = [_stir(actor) for actor in self.actors]
+            stirs = [words for words, _ in seen if words]
+            now = real_monotonic()
+            calm_since = None if stirs else calm_since or now
+            if calm_since and (now - calm_since >= _CALM_S or not any(may_follow for _, may_follow in seen)):
+                return
+            if now >= deadline:
+                raise WaitedInVain(f"it is not quiet after {within_s:g} s: {'; '.join(stirs) or 'not for a second'}")
+            time.sleep(0.02)  # nobody tells that nothing happens: one has to look again
+
     def request(self, method: str, path: str, **arguments: Any) -> Any:
         """The ``result`` of an answer, its top-level names in snake case. Raises Refused."""
         response = self.send(method, path, **arguments)
@@ -90,6 +117,11 @@ class Abaco:
     def clock(self) -> Clock:
         """The time of this user's tenant."""
         return Clock(lambda body: self.send("GET" if body is None else "POST", "/_abacito/clock", json=body), self.url)
+
+    @property
+    def faults(self) -> Faults:
+        """What is to go wrong on purpose in this emulator."""
+        return Faults(lambda method, path, body: self.send(method, path, json=body), self.url)
 
     def end_of(self, execution: Execution, within_s: float) -> dict[str, Any]:
         """The execution's fields when it has ended, or when the time is up."""
@@ -191,6 +223,26 @@ class Actor(_Resource):
             raise WaitedInVain(f"{self!r} is {seen['status']}, not {status}, after at most {within_s:g} s: {told}")
         return self
 
+    @property
+    def executions(self) -> list[Execution]:
+        """All that it ever had, oldest first."""
+        return [Execution(self._abaco, self, each["id"]) for each in self.listed_executions]
+
+    @property
+    def listed_executions(self) -> list[dict[str, Any]]:
+        """The same as Abaco lists them: an id, a status and times each."""
+        return list(self._abaco.request("GET", f"{self.path}/executions")["executions"])
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait in its mailbox; those in work are none of them."""
+        return int(self._abaco.request("GET", f"{self.path}/messages")["messages"])
+
+    @property
+    def workers(self) -> list[str]:
+        """Its workers' statuses: REQUESTED, READY, BUSY …"""
+        return [each["status"] for each in self._abaco.request("GET", f"{self.path}/workers")]
+
     def delete(self) -> None:
         """Delete it, with its workers; blocks while they stop."""
         self._abaco.request("DELETE", self.path)
@@ -250,6 +302,16 @@ class Execution(_Resource):
         tail = "\n".join(self.logs.splitlines()[-20:]) or "(nothing)"
         actor_is = f"its actor {actor['id']} is {actor['status']}{message}"
         return f"{self!r} is still {status} after {within_s:g} s; {actor_is}. The last lines of its log:\n{tail}"
+
+
+def _stir(actor: Actor) -> tuple[str, bool]:
+    """What of it waits or runs, in words or none; and whether something may follow all the same."""
+    # In this order: what leaves the mailbox between the two looks is an execution by then.
+    waiting, statuses = actor.waiting, [each["status"] for each in actor.listed_executions]
+    is_adrift = "SUBMITTED" in statuses and not waiting  # purged, or on its way from the mailbox to a container
+    running = statuses.count("RUNNING") or (actor.workers.count("BUSY") if is_adrift else 0)
+    words = f"{actor!r} has {waiting} waiting and {running} running" if waiting or running else ""
+    return words, is_adrift or bool(statuses and actor.details.get("link"))
 
 
 def _wait(

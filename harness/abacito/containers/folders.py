@@ -20,6 +20,19 @@ def make_folder() -> Path:
     return folder
 
 
+def folders_of_this_process() -> set[Path]:
+    """Those that this process has made, and not removed."""
+    found = Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_OWNER}")
+    return {owner.parent for owner in found if _text(owner) == this_process()}
+
+
+def _text(owner: Path) -> str | None:
+    try:
+        return owner.read_text()
+    except OSError:  # another user's, or gone by now
+        return None
+
+
 def _sweep(place: Path) -> None:
     for owner in place.glob(f"{_PREFIX}*/{_OWNER}"):
         with suppress(OSError):  # another user's, or gone by now

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
 from docker import APIClient
 
 from abacito.abaco.errors import RunnerAway
 from abacito.containers import daemon
 from abacito.containers.docker_container import remove
-from abacito.containers.labels import DURABLE_LABEL, OWNER_LABEL, is_alive
+from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, is_alive
 
 log = logging.getLogger(__name__)
 
@@ -24,3 +25,10 @@ def remove_leftovers(client: APIClient) -> int:
     if dead:
         log.warning("removed %d containers of emulators that were killed", len(dead))
     return len(dead)
+
+
+def containers_of(namespace: str) -> list[str]:
+    """The names of an emulator's containers, whatever their state. Raises Unavailable, RunnerAway."""
+    with closing(daemon.connect()) as client, daemon.asking(RunnerAway):
+        found = client.containers(all=True, filters={"label": f"{EMULATOR_LABEL}={namespace}"})
+    return [each["Names"][0].lstrip("/") for each in found]

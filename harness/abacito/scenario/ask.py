@@ -177,8 +177,9 @@ def _body(
     step: Step, path: str, known: Mapping[str, JsonValue], case: Case
 ) -> tuple[bytes | None, str | None, str | None]:
     """The body's bytes, the body as a reader sees it, and its content type."""
-    if step.clock_verb is not None:
-        text = json.dumps({step.clock_verb: fill(getattr(step, step.clock_verb), known)})
+    if step.our_verb is not None:
+        written = step.fault if step.our_verb == "fault" else {step.our_verb: getattr(step, step.our_verb)}
+        text = json.dumps(fill(written, known))
         return text.encode(), text, "application/json"
     if step.has_json:
         value = fill(step.json_, known)

@@ -15,7 +15,7 @@ from abacito.abaco.time import RealPace
 from abacito.scenario.ask import NOBODY, Answer, Line, Request, Target, request_of
 from abacito.scenario.expect import Difference, Got, Missing, differences, shown
 from abacito.scenario.names import fill, fill_text
-from abacito.scenario.story import Step, Story
+from abacito.scenario.story import CLOCK_VERBS, Step, Story
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.2
 LAST_LINES = 10  # of a container's log, in a failure
@@ -185,8 +185,8 @@ class _Player:
             result = self._until(request, _filled(step.wait.until, scope), step.wait.within_s)
         else:
             result = _Result(self._line.ask(request))
-        if step.clock_verb is not None:
-            self._has_moved(step.clock_verb, result.answer)
+        if step.our_verb is not None:
+            self._is_obeyed(step.our_verb, result.answer)
         found = (
             result.found or tuple(_disagreements(step, result.answer, scope)) or tuple(self._keep(step, result, scope))
         )
@@ -194,11 +194,13 @@ class _Player:
             return self._executed(request, result.answer, step.wait.status, step.wait.within_s)
         return replace(result, found=found)
 
-    def _has_moved(self, verb: str, answer: Answer) -> None:
+    def _is_obeyed(self, verb: str, answer: Answer) -> None:
         """The player's own tokens go on; those that a step has fetched for itself are over when they are."""
         if answer.status_code == NOT_FOUND:
-            raise Misconfigured(f"{verb!r} moves an emulator's clock: the target is no abacito")
-        self._line.renew()
+            does = "moves an emulator's clock" if verb in CLOCK_VERBS else "has an emulator go wrong"
+            raise Misconfigured(f"{verb!r} {does}: the target is no abacito")
+        if verb in CLOCK_VERBS:
+            self._line.renew()
 
     def _keep(self, step: Step, result: _Result, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
         for name, path in step.keep.items():

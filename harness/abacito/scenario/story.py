@@ -23,7 +23,8 @@ from abacito.scenario.expect import Place
 METHODS = ("get", "post", "put", "delete")
 #: Steps that move the clock: what they say is sent to it.
 CLOCK_VERBS = ("travel", "tick", "at", "freeze")
-CLOCK = "/_abacito/clock"
+#: Steps that are an emulator's own, and where they are sent.
+OUR_VERBS = {**dict.fromkeys(CLOCK_VERBS, "/_abacito/clock"), "fault": "/_abacito/faults"}
 BODIES = ("json", "form", "body", "base64", "bytes")
 Text = str | int | float | bool
 
@@ -41,7 +42,7 @@ class Wait(_Part):
 
 
 class Step(_Part):
-    """One request and what should come of it, a move of the clock, or only a note."""
+    """One request and what should come of it, a move of the clock, a fault, or only a note."""
 
     get: str | None = None
     post: str | None = None
@@ -51,6 +52,7 @@ class Step(_Part):
     tick: str | None = Field(default=None, description="The same, of a clock that stands still.")
     at: str | None = Field(default=None, description="Move the clock to this time: `2026-11-23T09:00`.")
     freeze: bool | str | None = Field(default=None, description="Have it stand still, here or at a time, or go on.")
+    fault: dict[str, JsonValue] | None = Field(default=None, description="What is to go wrong: `{kind: killed}`.")
     query: dict[str, Text | list[Text]] = Field(default_factory=dict)
     headers: dict[str, str] = Field(default_factory=dict)
     json_: JsonValue = Field(default=None, alias="json")
@@ -74,20 +76,20 @@ class Step(_Part):
     @property
     def method(self) -> str | None:
         """``GET``, ``POST`` …; None for a mere note."""
-        if self.clock_verb is not None:
+        if self.our_verb is not None:
             return "POST"
         return next((name.upper() for name in METHODS if getattr(self, name) is not None), None)
 
     @property
-    def clock_verb(self) -> str | None:
-        """What it has the clock do, if it does."""
-        return next((name for name in CLOCK_VERBS if getattr(self, name) is not None), None)
+    def our_verb(self) -> str | None:
+        """What it has the emulator do, if it does: move its clock, or go wrong."""
+        return next((name for name in OUR_VERBS if getattr(self, name) is not None), None)
 
     @property
     def path(self) -> str:
         """The request's path as written, quotes unfilled."""
-        if self.clock_verb is not None:
-            return CLOCK
+        if self.our_verb is not None:
+            return OUR_VERBS[self.our_verb]
         return next((str(getattr(self, name)) for name in METHODS if getattr(self, name) is not None), "")
 
     @property
@@ -260,14 +262,14 @@ def _mistakes(story: Story, document: Mapping[str, Any]) -> Iterator[tuple[Place
 
 
 def _bad_step(step: Step, place: Place) -> Iterator[tuple[Place, str]]:
-    methods = [name for name in (*METHODS, *CLOCK_VERBS) if getattr(step, name) is not None]
+    methods = [name for name in (*METHODS, *OUR_VERBS) if getattr(step, name) is not None]
     if len(methods) > 1:
         yield (*place, methods[1]), f"a step is one request: here are {' and '.join(methods)}"
     if not methods and step.model_fields_set != {"note"}:
-        known = ", ".join((*METHODS, *CLOCK_VERBS))
-        yield place, f"a step is a request or moves the clock ({known}), or it is only a 'note'"
-    if step.clock_verb is not None:
-        yield from _bad_clock_step(step, place)
+        known = ", ".join((*METHODS, *OUR_VERBS))
+        yield place, f"a step is a request, moves the clock or sets a fault ({known}), or it is only a 'note'"
+    if step.our_verb is not None:
+        yield from _bad_step_of_ours(step, place)
     elif methods and not step.path.startswith(("/", "{")):
         yield (*place, methods[0]), f"a path begins with a slash: {step.path!r}"
     yield from _bad_body(step, place)
@@ -278,10 +280,10 @@ def _bad_step(step: Step, place: Place) -> Iterator[tuple[Place, str]]:
     yield from expect.problems(step.expect or {}, (*place, "expect"))
 
 
-def _bad_clock_step(step: Step, place: Place) -> Iterator[tuple[Place, str]]:
-    others = step.model_fields_set - {*CLOCK_VERBS, "expect", "keep", "note"}
+def _bad_step_of_ours(step: Step, place: Place) -> Iterator[tuple[Place, str]]:
+    others = step.model_fields_set - {*OUR_VERBS, "expect", "keep", "note"}
     for name in sorted(others)[:1]:
-        yield (*place, name.rstrip("_")), f"{step.clock_verb!r} goes with 'expect', 'keep' and 'note' only"
+        yield (*place, name.rstrip("_")), f"{step.our_verb!r} goes with 'expect', 'keep' and 'note' only"
 
 
 def _bad_body(step: Step, place: Place) -> Iterator[tuple[Place, str]]:

@@ -217,7 +217,7 @@ class Supervision:
             return None
         except StartRefused as error:
             self._patiently(container.remove)
-            return self._failed(str(error))
+            return self._failed(f"Could not start container {container.id}. Exception {error}")
         self._workshop.executions.set_running(self._key, self._had)
         return self._follow(container, start_time)
 
