@@ -19,6 +19,8 @@ from abacito.cli.options import target_option
 _HOST = "api.tacc.utexas.edu"
 _TENANT_CODE = "tacc.prod"
 
+CLIENTS = ("curl", "agavepy", "tapispy", "tapis-cli", "tapipy")
+
 # The lecture's own command, auth-check -v: who am I, and for how long? With --refresh it fetches a new pair of tokens
 # first; when there is none to be had, the old ones stay. Ends with 1 when the token does not count, with 2 when asked
 # for something else.
@@ -41,7 +43,7 @@ _AUTH_CHECK = r"""auth-check() {
 
 
 @click.command("env", epilog=f'Example: eval "$(abacito env --client curl)"\n\n{exits.HELP}')
-@click.option("--client", type=click.Choice(["curl", "agavepy", "tapispy", "tapis-cli", "tapipy"]), default="curl")
+@click.option("--client", type=click.Choice(CLIENTS), default="curl")
 @click.option("--user", metavar="NAME", help="Who it is for.  [the first with the admin role]")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where agavepy's files go.  [.abacito here]")
 @target_option
@@ -51,8 +53,11 @@ def env(client: str, user: str | None, folder: Path | None, target: str) -> None
 
     login = issue_token(target, username=user, client=True)
     place = (folder or Path(".abacito")).absolute()
-    for line in _CLIENTS[client](Site(target, login, place)):
-        click.echo(line)
+    for name, value in variables(client, Site(target, login, place)).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    if client == "curl":
+        click.echo(f"# export https_proxy={target}  # then the lecture's https addresses work, with curl -k")
+        click.echo(_AUTH_CHECK)
 
 
 @dataclass(frozen=True)
@@ -64,48 +69,46 @@ class Site:
     folder: Path
 
 
-def _exports(**variables: object) -> list[str]:
-    return [f"export {name}={shlex.quote(str(value))}" for name, value in variables.items()]
+def variables(client: str, site: Site) -> Mapping[str, str]:
+    """What this client's environment must hold; what it has in files is written to ``site.folder``."""
+    return _CLIENTS[client](site)
 
 
-def _curl(site: Site) -> list[str]:
+def _curl(site: Site) -> Mapping[str, str]:
     login = site.login
-    lines = _exports(
-        BASE=site.target,
-        TOKEN=login["access_token"],
-        REFRESH_TOKEN=login["refresh_token"],
-        CLIENT_KEY=login["client_key"],
-        CLIENT_SECRET=login["client_secret"],
-    )
-    return [
-        *lines,
-        f"# export https_proxy={site.target}  # then the lecture's https addresses work, with curl -k",
-        _AUTH_CHECK,
-    ]
+    return {
+        "BASE": site.target,
+        "TOKEN": login["access_token"],
+        "REFRESH_TOKEN": login["refresh_token"],
+        "CLIENT_KEY": login["client_key"],
+        "CLIENT_SECRET": login["client_secret"],
+    }
 
 
-def _agavepy(site: Site) -> list[str]:
+def _agavepy(site: Site) -> Mapping[str, str]:
     _write_current(site)
-    return _exports(AGAVE_CACHE_DIR=site.folder, HTTPS_PROXY=site.target)
+    return {"AGAVE_CACHE_DIR": str(site.folder), "HTTPS_PROXY": site.target}
 
 
-def _tapis_cli(site: Site) -> list[str]:
-    _write_current(site)
-    return _exports(
-        TAPIS_CACHE_DIR=site.folder,
-        AGAVE_CACHE_DIR=site.folder,
-        TAPIS_TENANTS_URL=f"https://{_HOST}/tenants",
-        TAPIS_DEFAULT_VERIFY_SSL="false",
-        TAPIS_CLI_VERIFY_SSL="false",
-        TAPIS_CLI_NO_PROMPT=1,
-        TAPIS_CLI_GA_DISABLE="true",
-        HTTPS_PROXY=site.target,
-    )
+def _tapis_cli(site: Site) -> Mapping[str, str]:
+    return {
+        "TAPIS_CACHE_DIR": str(site.folder),
+        **_agavepy(site),
+        "TAPIS_TENANTS_URL": f"https://{_HOST}/tenants",
+        "TAPIS_DEFAULT_VERIFY_SSL": "false",
+        "TAPIS_CLI_VERIFY_SSL": "false",
+        "TAPIS_CLI_NO_PROMPT": "1",
+        "TAPIS_CLI_GA_DISABLE": "true",
+    }
 
 
-def _tapipy(site: Site) -> list[str]:
+def _tapipy(site: Site) -> Mapping[str, str]:
     login = site.login
-    return _exports(TAPIS_BASE_URL=site.target, TAPIS_JWT=login["access_token"], TAPIS_USERNAME=login["username"])
+    return {
+        "TAPIS_BASE_URL": site.target,
+        "TAPIS_JWT": login["access_token"],
+        "TAPIS_USERNAME": login["username"],
+    }
 
 
 def _write_current(site: Site) -> None:
@@ -131,7 +134,7 @@ def _write_current(site: Site) -> None:
     file.write_text(json.dumps(current) + "\n")
 
 
-_CLIENTS: Mapping[str, Callable[[Site], list[str]]] = {
+_CLIENTS: Mapping[str, Callable[[Site], Mapping[str, str]]] = {
     "curl": _curl,
     "agavepy": _agavepy,
     "tapispy": _agavepy,
