@@ -29,6 +29,11 @@ def test_all_emulators_on_an_endpoint_show_the_same_time_and_items_expire_by_the
         kept = table.get(keys.token(sha256(token.encode()).hexdigest())) or {}
         assert 14_390 < int(kept[EXPIRES_AT]) - datetime.now(UTC).timestamp() < 14_410
 
+        execution = one.client().register(lambda context: print("said")).wait().send("x").wait()
+        log = table.get(keys.log(execution.id)) or {}
+        assert (log["text"], execution.logs) == ("said\n", "said\n")
+        assert 86_300 < int(log[EXPIRES_AT]) - datetime.now(UTC).timestamp() < 86_410
+
         one.clock.travel(timedelta(hours=5))
 
         assert timedelta(hours=4) < other.clock.now() - datetime.now(UTC) < timedelta(hours=6)

@@ -30,10 +30,7 @@ class ClockTable:
         if not self._is_alone:
             return _setting(self._table.get(keys.clock(tenant)))
         known = self._known.get(tenant)
-        if known is not None:
-            return known
-        with self._lock:
-            return self._known.setdefault(tenant, _setting(self._table.get(keys.clock(tenant))))
+        return known or self._newest(tenant, _setting(self._table.get(keys.clock(tenant))))
 
     def put(self, tenant: str, setting: Setting, seen: Setting) -> bool:
         """Set it, unless somebody else has."""
@@ -43,12 +40,18 @@ class ClockTable:
             "version": setting.version,
         }
         when = Attr("version").eq(seen.version) if seen.version else is_new()
+        is_set = self._table.put(Put(keys.clock(tenant), item, when))
+        if is_set:
+            self._newest(tenant, setting)
+        return is_set
+
+    def _newest(self, tenant: str, setting: Setting) -> Setting:
+        """What is known from now on: whoever has read or written last may come to tell of it first."""
         with self._lock:
-            if not self._table.put(Put(keys.clock(tenant), item, when)):
-                self._known.pop(tenant, None)
-                return False
-            self._known[tenant] = setting
-            return True
+            known = self._known.get(tenant)
+            if known is None or known.version < setting.version:
+                self._known[tenant] = setting
+            return self._known[tenant]
 
     def forget(self) -> None:
         """The table is empty."""

@@ -15,20 +15,21 @@ from abacito.abaco.message import Message
 from abacito.aws import keys
 from abacito.aws.buckets import Bucket
 from abacito.aws.results import ResultTable
-from abacito.aws.tables import Delete, Expiry, Item, Put, Table, Update, Value, exists, is_new
+from abacito.aws.tables import EXPIRES_AT, Delete, Expiry, Item, Put, Table, Update, Value, exists, is_new
 
 # An item has 400 KB for this, a message and a log.
 _LONGEST_HAD = 65_536
 
-#: The three attributes by which an item tells its log: inline, or where; and until when.
-LOG_ATTRIBUTES = ("log", "log_object", "log_expires")
+#: The three attributes by which an item tells its log: in an item of its own, or in which object; and until when.
+LOG_ATTRIBUTES = ("log_item", "log_object", "log_expires")
 
 
 class ExecutionTable:
     """Executions in their actor's partition, oldest first by key."""
 
     def __init__(self, table: Table, bucket: Bucket, expiry: Expiry) -> None:
-        self._table, self._bucket, self._results = table, bucket, ResultTable(table, expiry)
+        self._table, self._bucket, self._expiry = table, bucket, expiry
+        self._results = ResultTable(table, expiry)
 
     def add(self, execution: Execution, message: Message) -> bool:
         """Put a new execution; a long message goes to the bucket first, so that no record lacks one."""
@@ -104,51 +105,60 @@ class ExecutionTable:
 
     def publish_log(self, key: ExecutionKey, text: str, expires: datetime | None) -> None:
         """Show this much of the log while it runs."""
-        change = self.log_change(key, text, expires)
+        change, puts = self.log_writes(key, text, expires)
         running = Attr("status").eq(str(ExecutionStatus.RUNNING))
-        self._table.update(Update(keys.execution(key), change, _absent(change), when=running))
+        self._table.transact(Update(keys.execution(key), change, _absent(change), when=running), *puts)
 
     def log(self, key: ExecutionKey, now: datetime) -> str:
         """The log; empty when there is none, or it has expired by ``now``."""
-        return self._log(self._item(key) or {}, now) or ""
+        item = self._item(key) or {}
+        kept = self._table.get(keys.log(key.id)) if "log_item" in item and not _has_expired(item, now) else None
+        return self._log(item, kept, now) or ""
 
     def logs(self, actor: ActorKey, now: datetime) -> Iterator[tuple[Execution, str]]:
         """The executions that have a log at ``now``, each with it, oldest first."""
-        for item in self._table.query(keys.partition(actor), keys.EXECUTION):
-            text = self._log(item, now)
+        items = list(self._table.query(keys.partition(actor), keys.EXECUTION))
+        kept = self._table.get_many(
+            keys.log(str(item["id"])) for item in items if "log_item" in item and not _has_expired(item, now)
+        )
+        for item in items:
+            text = self._log(item, kept.get(keys.log(str(item["id"]))), now)
             if text is not None:
                 yield _execution(ExecutionKey(actor, str(item["id"])), item), text
 
-    def _log(self, item: Item, now: datetime) -> str | None:
-        """The log that an item tells of; None when there is none, or none any more."""
-        expires = item.get("log_expires")
-        if expires and datetime.fromisoformat(str(expires)) <= now:
-            return None
-        if "log_object" in item:
+    def _log(self, item: Item, kept: Item | None, now: datetime) -> str | None:
+        """The log that an item tells of, ``kept`` if that is an item; None when there is none, or none any more."""
+        if "log_object" in item and not _has_expired(item, now):
             return self._bucket.get(str(item["log_object"]))
-        return str(item["log"]) if "log" in item else None
+        return str(kept["text"]) if kept else None
 
-    def log_change(self, key: ExecutionKey, text: str, expires: datetime | None) -> dict[str, Value]:
-        """What an item must say of this log; a long one is written to the bucket by this call."""
+    def log_writes(
+        self, key: ExecutionKey, text: str, expires: datetime | None
+    ) -> tuple[dict[str, Value], tuple[Put, ...]]:
+        """What the execution must say of this log, and what is to be put with it: a short one is an item of its own,
+        which DynamoDB may take away when its time is over. A long one is written to the bucket by this call."""
         when: dict[str, Value] = {"log_expires": expires.isoformat()} if expires else {}
         data = text.encode()
         if len(data) <= keys.INLINE_LIMIT_BYTES:
-            return {"log": text, **when}
+            until = self._expiry(key.actor.tenant, expires) if expires else None
+            return {"log_item": True, **when}, (Put(keys.log(key.id), {"text": text, EXPIRES_AT: until}),)
         place = keys.log_object(key, expires)
         self._bucket.put_bytes(place, data)
-        return {"log_object": place, **when}
+        return {"log_object": place, **when}, ()
 
     def delete_logs(self, actor: ActorKey) -> None:
         """Remove the logs of all its executions."""
         for item in self._table.query(keys.partition(actor), keys.EXECUTION):
             if item.get("log_object"):
                 self._bucket.delete(str(item["log_object"]))
-            if "log" in item or "log_object" in item:
+            if "log_item" in item:
+                self._table.remove(Delete(keys.log(str(item["id"]))))
+            if "log_item" in item or "log_object" in item:
                 place = keys.execution(ExecutionKey(actor, str(item["id"])))
                 self._table.update(Update(place, remove=LOG_ATTRIBUTES, when=exists()))
 
     def sweep_logs(self, tenant: str, now: datetime) -> int:
-        """Remove the objects of an hour gone by; what is inline costs nothing, and no reader sees it any more."""
+        """Remove the objects of an hour gone by; items are DynamoDB's to take away; no reader sees either."""
         return self._bucket.delete_before(keys.logs(tenant), keys.logs(tenant, now))
 
     def add_result(self, key: ExecutionKey, sequence: int, data: bytes, now: datetime) -> None:
@@ -167,6 +177,11 @@ class ExecutionTable:
             return self._table.get(keys.execution(key))
         except ValueError:  # a word that is no id stands for no execution
             return None
+
+
+def _has_expired(item: Item, now: datetime) -> bool:
+    expires = item.get("log_expires")
+    return bool(expires) and datetime.fromisoformat(str(expires)) <= now
 
 
 def _absent(change: dict[str, Value]) -> tuple[str, ...]:

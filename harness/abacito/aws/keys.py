@@ -5,10 +5,11 @@ pk                      sk                         item
 ======================  =========================  ==============================================================
 A#<tenant>#<actor>      @                          actor: what is conditional as attributes, the rest in ``doc``
 A#<tenant>#<actor>      P#<user>                   permission
-A#<tenant>#<actor>      E#<number of the id>       execution with its message, small logs inline
+A#<tenant>#<actor>      E#<number of the id>       execution with its message
 A#<tenant>#<actor>      W#<nn>                     worker slot
 A#<tenant>#<actor>      N#<number of the id>       nonce
 A#<tenant>#<actor>      #                          how many executions there have been
+G#<execution>           @                          its log, unless it is long
 R#<execution>           <sequence>                 one result
 R#<execution>           used                       when one was last read
 T                       A#<tenant>#<number>        every actor ever registered, deleted ones with their totals
@@ -127,6 +128,11 @@ def execution(key: ExecutionKey) -> Key:
 def slot(key: ActorKey, number: int) -> Key:
     """A worker slot."""
     return partition(key), f"{SLOT}{number:04d}"
+
+
+def log(execution_id: str) -> Key:
+    """An execution's log, unless it is long."""
+    return f"G#{execution_id}", "@"
 
 
 def results(execution_id: str) -> str:

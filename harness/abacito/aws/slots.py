@@ -113,7 +113,7 @@ class SlotTable:
 
     def finish(self, held: Slot, key: ExecutionKey, outcome: Outcome, log: str, expires: datetime | None) -> None:
         """Log, outcome, totals and the slot's time, all at once: no reader sees COMPLETE half-filled."""
-        change = self._executions.log_change(key, log, expires)
+        change, puts = self._executions.log_writes(key, log, expires)
         figures = {"executions": 1, "runtime": outcome.runtime, "cpu": outcome.cpu, "io": outcome.io}
         self._with_actor(
             held,
@@ -129,6 +129,7 @@ class SlotTable:
                 when=_is_ours(held) & Attr("execution").eq(key.id),
             ),
             Update(keys.actor(held.actor), add=figures, when=exists()),
+            *puts,
         )
 
     def abort(self, held: Slot, execution: ExecutionKey) -> None:
@@ -208,11 +209,11 @@ class SlotTable:
             raise _lost(held)
         return after
 
-    def _with_actor(self, held: Slot, execution: Update, slot: Update, actor: Update) -> None:
-        """The three writes; the actor may be gone by now, then the other two."""
-        refused = self._table.transact(execution, slot, actor)
+    def _with_actor(self, held: Slot, execution: Update, slot: Update, actor: Update, *puts: Put) -> None:
+        """All these writes; the actor may be gone by now, then the others."""
+        refused = self._table.transact(execution, slot, actor, *puts)
         if refused == (2,):
-            refused = self._table.transact(execution, slot)
+            refused = self._table.transact(execution, slot, *puts)
         if refused:
             raise _lost(held)
 
