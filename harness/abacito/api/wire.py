@@ -63,8 +63,12 @@ def shown(fields: Mapping[str, Any], *, keep_nulls: bool = False) -> dict[str, A
 
     Only the top level is converted; what users put inside a value is theirs. What only v3 has, only v3 shows.
     """
-    drops, has = is_camel() and not keep_nulls, face().has
-    return {name(field): value for field, value in fields.items() if has(field) and not (drops and value is None)}
+    seen = face()
+    spoken = camel if seen.case == "camel" else str
+    drops = seen.case == "camel" and not keep_nulls
+    return {
+        spoken(field): value for field, value in fields.items() if seen.has(field) and not (drops and value is None)
+    }
 
 
 def time(moment: datetime | None) -> str | None:
