@@ -33,6 +33,11 @@ def envelope(status: str, message: str, result: Any, version: str) -> Response:
     return Response(dump(body), content_type="application/json")
 
 
+def bare(body: object, status: int = 200) -> Response:
+    """An answer of our own surface: JSON without Abaco's envelope."""
+    return Response(json.dumps(body) + "\n", status=status, content_type="application/json")
+
+
 def dump(body: Any) -> str:
     """JSON as Flask 0.12 wrote it: sorted, ASCII, a newline at the end; compact for XMLHttpRequest."""
     if request.headers.get("X-Requested-With") == "XMLHttpRequest":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from flask import Blueprint, Response, current_app, request
 from abacito.abaco.errors import Malformed
 from abacito.abaco.time import moment, span
 from abacito.abaco.travelling import Reading
+from abacito.api import wire
 from abacito.api.caller import abaco
 from abacito.api.control.loopback import only_from_here
 from abacito.api.identity import bearer_token
@@ -101,11 +101,11 @@ def _tenant(name: Any) -> str:
 
 
 def _answer(reading: Reading) -> Response:
-    body = {
+    facts = {
         "now": reading.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "offset_s": reading.offset.total_seconds(),
         "frozen": reading.is_frozen,
         "cron_runs": reading.cron_runs,
         "logs_swept": reading.logs,
     }
-    return Response(json.dumps(body) + "\n", content_type="application/json")
+    return wire.bare(facts)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from flask import Blueprint, Response
 
 from abacito.abaco.errors import Malformed
 from abacito.abaco.faults import Fault, actor_named, fault_of
+from abacito.api import wire
 from abacito.api.caller import abaco
 from abacito.api.control.loopback import only_from_here
 from abacito.api.parameters import json_body
@@ -34,7 +34,7 @@ def add_fault() -> Response:
     named = {"actor": _actor_of, "path": plain}
     fields = {name: named[name](value) if name in named and isinstance(value, str) else value
               for name, value in body.items()}  # fmt: skip
-    return _json(abaco().faults.add(fault_of(fields)).to_document())
+    return wire.bare(abaco().faults.add(fault_of(fields)).to_document())
 
 
 @bp.delete("")
@@ -57,8 +57,4 @@ def _actor_of(name: str) -> str:
 
 
 def _answer(faults: Sequence[Fault]) -> Response:
-    return _json({"faults": [fault.to_document() for fault in faults]})
-
-
-def _json(body: object) -> Response:
-    return Response(json.dumps(body) + "\n", content_type="application/json")
+    return wire.bare({"faults": [fault.to_document() for fault in faults]})

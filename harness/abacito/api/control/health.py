@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from flask import Blueprint, Response
 
+from abacito.api import wire
 from abacito.api.caller import abaco
 
 bp = Blueprint("health", __name__, url_prefix="/_abacito")
@@ -17,4 +16,4 @@ def health() -> Response:
     parts = abaco().health()
     well = all(state == "ok" for state in parts.values())
     body = {"status": "ok" if well else "failing", "parts": parts}
-    return Response(json.dumps(body) + "\n", status=200 if well else 503, content_type="application/json")
+    return wire.bare(body, 200 if well else 503)
