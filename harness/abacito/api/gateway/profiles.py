@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from abacito.abaco.caller import Caller
 from abacito.abaco.errors import Unknown
 from abacito.api import wire
 from abacito.api.caller import abaco, bearer
@@ -32,10 +31,15 @@ def me() -> Response:
 @bp.get("/<username>")
 def get_profile(username: str) -> Response:
     """One user of the caller's tenant."""
-    who: Caller = bearer()
-    if username != who.username and username not in abaco().gateway.usernames(who.tenant):
-        raise Unknown("User not found.")
+    check_known(username, "User not found.")
     return wire.ok(profile_of(username), "User details retrieved successfully.")
+
+
+def check_known(username: str, otherwise: str) -> None:
+    """Raises Unknown, with these words, unless he is the caller or in the caller's tenant."""
+    who = bearer()
+    if username != who.username and username not in abaco().gateway.usernames(who.tenant):
+        raise Unknown(otherwise)
 
 
 def profile_of(username: str) -> dict[str, Any]:

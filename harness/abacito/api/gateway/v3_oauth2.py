@@ -7,14 +7,14 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from abacito.abaco.errors import GrantRefused, Malformed, Unknown, WrongPassword
+from abacito.abaco.errors import GrantRefused, Malformed, WrongPassword
 from abacito.abaco.oauth import Client
 from abacito.abaco.tokens import TokenPair, User
 from abacito.api import wire
 from abacito.api.caller import abaco, bearer
 from abacito.api.gateway.basic import credentials
 from abacito.api.gateway.mint import claims_of
-from abacito.api.gateway.profiles import profile_of
+from abacito.api.gateway.profiles import check_known, profile_of
 from abacito.api.gateway.tenants import code_of
 from abacito.api.parameters import NOT_JSON, json_body
 
@@ -94,9 +94,7 @@ def list_profiles() -> Response:
 @bp.get("/profiles/<username>")
 def get_profile(username: str) -> Response:
     """One user of the caller's tenant."""
-    who = bearer()
-    if username != who.username and username not in abaco().gateway.usernames(who.tenant):
-        raise Unknown(f"User {username} not found.")
+    check_known(username, f"User {username} not found.")
     return wire.ok(_profile(username), "User profile retrieved successfully.")
 
 
