@@ -392,6 +392,24 @@ def test_any_users_token_is_given_to_this_machine_only(api: Api) -> None:
         assert (refused.status_code, "this machine only" in refused.json()["message"]) == (400, True)
 
 
+def test_one_more_token_like_another_has_its_own_roles(api: Api) -> None:
+    url = f"{api.emulator.url}/_abacito/tokens"
+
+    def given(**body: object) -> str:
+        return str(requests.post(url, json=body, timeout=10).json()["result"]["access_token"])
+
+    def may_see_all(token: str) -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        return requests.get(f"{api.emulator.url}/actors/v2/admin", headers=headers, timeout=10).status_code == 200
+
+    first = given(username="jdoe", roles=["Internal/abaco-admin"])
+    api.emulator.clock.travel(timedelta(hours=5))
+
+    assert not may_see_all(first)
+    assert may_see_all(given(like=first))
+    assert not may_see_all(given(like=given(username="jdoe")))
+
+
 @pytest.mark.parametrize("body", [{"username": "nobody-knows"}, {"ttl_s": 0}, {"ttl_s": "x"}, {"ttl_s": True}, ["x"]])
 def test_what_is_asked_wrongly_of_the_control_is_refused(api: Api, body: Any) -> None:
     assert requests.post(f"{api.emulator.url}/_abacito/tokens", json=body, timeout=10).status_code == 400

@@ -21,13 +21,13 @@ bp.before_request(only_from_here)
 @bp.post("/tokens")
 def create_token() -> Response:
     """``{"username", "tenant", "roles", "ttl_s"}``, all optional: a token of his, with his roles or these. Or
-    ``{"like": TOKEN}``: one more of the same user's.
+    ``{"like": TOKEN}``: one more of the same user's, with the same roles.
 
     With ``"client": true`` a pair, and the OAuth client by which it is renewed; with ``"assertion": true`` the header
     that speaks for him where assertions count.
     """
     given = _given()
-    user = _user(given)
+    user, roles = _user(given)
     facts: dict[str, Any] = {"username": user.username, "tenant": user.tenant}
     if given.get("assertion"):
         return wire.ok({**facts, "headers": current_app.config["ASSERTION_FOR"](user, _life_s(given))})
@@ -36,7 +36,7 @@ def create_token() -> Response:
         tokens = {"access_token": pair.access, "refresh_token": pair.refresh, "expires_in": pair.life_s}
         return wire.ok({**facts, **tokens, "client_key": client.key, "client_secret": client.secret})
     life_s = _life_s(given)
-    token = abaco().tokens.issue(user.tenant, user.username, life_s, user.roles if given.get("roles") else None)
+    token = abaco().tokens.issue(user.tenant, user.username, life_s, roles)
     return wire.ok({**facts, "access_token": token, "expires_in": life_s or abaco().tokens.life_s})
 
 
@@ -55,27 +55,35 @@ def _given() -> dict[str, Any]:
     return body or {}
 
 
-def _user(given: dict[str, Any]) -> User:
-    """Whom it is for: an account, or with ``roles`` anybody, who has these; ``like``: whose that token is or was."""
+def _user(given: dict[str, Any]) -> tuple[User, frozenset[str] | None]:
+    """Whom it is for, and the roles that the token has in place of his: of an account none; with ``roles`` anybody,
+    who has these; ``like``: whose that token is or was, with what it has."""
     if "like" in given:
         return _owner(given["like"])
     username, tenant, roles = given.get("username"), given.get("tenant"), given.get("roles")
     if not roles:
-        return abaco().gateway.account(username, tenant)
+        return abaco().gateway.account(username, tenant), None
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise Malformed(f"roles = {roles!r}: it is a list of texts, such as Internal/everyone.")
     for name, word in (("username", username), ("tenant", tenant)):
         if not isinstance(word, str | None):
             raise Malformed(f"{name} = {word!r}: it is a text.")
     known = abaco().gateway
-    return User(username or known.account(None, tenant).username, "", tenant or known.tenants()[0], frozenset(roles))
+    name = username or known.account(None, tenant).username
+    return _stranger(name, tenant or known.tenants()[0], frozenset(roles))
 
 
-def _owner(text: Any) -> User:
+def _owner(text: Any) -> tuple[User, frozenset[str] | None]:
     owner = abaco().tokens.owner(text) if isinstance(text, str) else None
     if owner is None:
         raise Malformed("like: it is no token that was ever given here.")
-    return abaco().gateway.account(owner.username, owner.tenant)
+    if owner.roles is not None:
+        return _stranger(owner.username, owner.tenant, owner.roles)
+    return abaco().gateway.account(owner.username, owner.tenant), None
+
+
+def _stranger(username: str, tenant: str, roles: frozenset[str]) -> tuple[User, frozenset[str]]:
+    return User(username, "", tenant, roles), roles
 
 
 def _life_s(given: dict[str, Any]) -> int | None:
