@@ -11,7 +11,6 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from abacito.abaco.errors import Misconfigured, Unavailable
-from abacito.abaco.ports import MachineClock
 from abacito.abaco.time import Clocks, SystemClock
 from abacito.aws.actors import ActorTable
 from abacito.aws.buckets import Bucket
@@ -103,14 +102,11 @@ class Storage:
     forget: Callable[[], None]
 
 
-def storage(source: Source, namespace: str, bucket_name: str, machines: MachineClock | None = None) -> Storage:
-    """The parts over one table, one bucket and the queues of this namespace (bucket names are global on AWS).
-
-    ``machines`` is the time from which the tenants' clocks are off.
-    """
+def storage(source: Source, namespace: str, bucket_name: str) -> Storage:
+    """The parts over one table, one bucket and the queues of this namespace (bucket names are global on AWS)."""
     table = Table(source.client("dynamodb"), namespace)
     clocks = ClockTable(table, is_alone=source.is_alone)
-    expiry = Clocks(clocks, machines or SystemClock()).real_expiry
+    expiry = Clocks(clocks, SystemClock()).real_expiry
     bucket = Bucket(source.client("s3"), bucket_name)
     queues = Queues(source.client("sqs"))
     executions = ExecutionTable(table, bucket, expiry)
