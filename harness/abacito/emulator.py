@@ -58,7 +58,7 @@ from abacito.containers.choice import ByImage, choose
 from abacito.containers.faulty import FaultyRunner
 from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
-from abacito.settings import Settings
+from abacito.settings import LOOPBACK, Settings
 from abacito.workers.poller import Poller
 from abacito.workers.redelivery import RepeatingMailboxes
 from abacito.workers.rounds import CRON_PASS_S, LOG_SWEEP_S, RETIREMENT_PASS_S, EventRounds, Rounds
@@ -71,7 +71,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOOPBACK_OF = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 #: So many slow webhooks may be waited for at once before other actors' events wait too.
 _EVENT_THREADS = 4
@@ -259,7 +258,7 @@ class Emulator:
 
     def _start(self) -> None:
         settings = self.settings
-        if settings.auth == "none" and settings.host not in _LOOPBACK and not settings.allow_open:
+        if settings.auth == "none" and settings.host not in LOOPBACK and not settings.allow_open:
             raise Misconfigured(
                 f"host = {settings.host!r} with auth = 'none': anybody in the network could run containers here. "
                 "Listen on 127.0.0.1, use tokens, or set allow_open if that is meant."
@@ -327,7 +326,7 @@ class Emulator:
         """What they are told of it: where it is, or with ``actor_tls`` a public name, and us as the proxy to it."""
         if not self.settings.actor_tls:
             return Callback(self._callback_url)
-        public = next((host for host in self.settings.impersonated_hosts if host not in _LOOPBACK), None)
+        public = next((host for host in self.settings.impersonated_hosts if host not in LOOPBACK), None)
         if public is None:
             raise Misconfigured(
                 "actor_tls: impersonated_hosts has no host but this machine, so actors have none to ask"

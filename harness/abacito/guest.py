@@ -17,12 +17,12 @@ from abacito.abaco.errors import AbacoError
 from abacito.client import Abaco, Actor, Refused, issue_token
 from abacito.client.clock import Clock
 from abacito.client.faults import Faults
+from abacito.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
 
 _REGISTERS = ("/actors", "/actors/v2", "/v3/actors")
-_HERE = ("localhost", "127.0.0.1", "::1")
 _PROBE_S = 10
 
 
@@ -119,7 +119,7 @@ def guest_at(url: str, token: str | None, case: str) -> Guest:
 
 def is_emulator_here(url: str) -> bool:
     """Whether an abacito on this machine answers there."""
-    if urlsplit(url).hostname not in _HERE:
+    if urlsplit(url).hostname not in LOOPBACK:
         return False
     try:
         with requests.Session() as session:

@@ -19,6 +19,9 @@ from abacito.abaco.errors import Misconfigured
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import TOKEN_LIFE_S, User
 
+#: The names of this machine that nobody else reaches.
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
 DEFAULT_TENANT = "TACC-PROD"
 
 

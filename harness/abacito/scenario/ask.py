@@ -15,6 +15,7 @@ from abacito.abaco.errors import Misconfigured, Unavailable
 from abacito.scenario.case import camel_answer, snake_name
 from abacito.scenario.names import as_text, fill, fill_text
 from abacito.scenario.story import Step, Text, from_base64
+from abacito.settings import LOOPBACK
 
 NOBODY = "nobody"  # `as: nobody` sends no credentials, as a lone nonce needs
 ANSWER_TIMEOUT_S = 120.0  # a synchronous message lasts as long as its container
@@ -93,7 +94,7 @@ class Line:
         self._target = target
         self._session = requests.Session()
         # A proxy of the environment is for the world outside; our own emulator may even be that proxy.
-        self._session.trust_env = urlsplit(target.base_url).hostname not in {"127.0.0.1", "localhost", "::1"}
+        self._session.trust_env = urlsplit(target.base_url).hostname not in LOOPBACK
         self._renewed: dict[str, str] = {}
         self.case: Case = target.case or self._case_of_server()
 

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 from flask import request
 
 from abacito.abaco.errors import Unauthorized
-
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+from abacito.settings import LOOPBACK
 
 
 def only_from_here() -> None:
@@ -16,5 +15,5 @@ def only_from_here() -> None:
     another origin (against posts across sites)."""
     origin = request.headers.get("Origin")
     asked = urlsplit(f"//{request.host}").hostname
-    if asked not in _LOOPBACK or (origin is not None and urlsplit(origin).netloc != request.host):
+    if asked not in LOOPBACK or (origin is not None and urlsplit(origin).netloc != request.host):
         raise Unauthorized("This part of abacito answers on this machine only: ask it at http://127.0.0.1.")
