@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from abacito.abaco.errors import AbacoError
-from abacito.client import Abaco, Actor, Refused, issue_token
+from abacito.client import Abaco, Actor, Refused, is_folder, issue_token
 from abacito.client.clock import Clock
 from abacito.client.faults import Faults
 from abacito.settings import LOOPBACK
@@ -127,11 +127,6 @@ def is_emulator_here(url: str) -> bool:
             return "parts" in session.get(f"{url}/_abacito/health", timeout=_PROBE_S).json()
     except (requests.RequestException, ValueError):
         return False
-
-
-def is_folder(image: object) -> bool:
-    """Whether ``register`` takes it for a folder."""
-    return isinstance(image, Path) or (isinstance(image, str) and image.startswith(("./", "../", "/", "dir:")))
 
 
 def _is_gone(error: Exception) -> bool:

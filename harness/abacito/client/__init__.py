@@ -20,6 +20,7 @@ _FINAL = ("COMPLETE", "ERROR")
 #: An event that an execution leaves has become a message in a linked actor's mailbox by then.
 _CALM_S = 1.0
 _REQUEST_S = 90
+_FOLDER_PREFIX = "dir:"
 
 
 class Refused(AbacoError):
@@ -146,9 +147,14 @@ class Abaco:
             if self._stub is None:
                 raise Misconfigured(f"functions such as {image!r} can only be registered with an emulator of our own")
             return self._stub(image)
-        text = str(image)
-        is_folder = isinstance(image, Path) or text.startswith(("./", "../", "/"))
-        return f"dir:{Path(text).resolve()}" if is_folder else text
+        is_named = isinstance(image, str) and image.startswith(_FOLDER_PREFIX)
+        return f"{_FOLDER_PREFIX}{Path(image).resolve()}" if is_folder(image) and not is_named else str(image)
+
+
+def is_folder(image: object) -> bool:
+    """Whether ``register`` takes it for a folder with a Dockerfile."""
+    starts = ("./", "../", "/", _FOLDER_PREFIX)
+    return isinstance(image, Path) or (isinstance(image, str) and image.startswith(starts))
 
 
 def issue_token(url: str, **asked: object) -> dict[str, Any]:

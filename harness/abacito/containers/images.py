@@ -16,12 +16,11 @@ from docker.utils import parse_repository_tag
 from abacito.abaco.errors import ImageUnavailable
 from abacito.containers import daemon
 from abacito.containers.bases import Bases
-from abacito.containers.bundled import folder_for
+from abacito.containers.bundled import folder_for, named_folder
 
 log = logging.getLogger(__name__)
 
 REPOSITORY = "abacito-actors"
-FOLDER_PREFIX = "dir:"
 
 _BASE_ARGUMENT = re.compile(r"^\s*ARG\s+BASE=(\S+)", re.IGNORECASE | re.MULTILINE)
 _FROM = re.compile(r"^\s*FROM\s+(?:--platform=\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
@@ -53,12 +52,12 @@ class Images:
     def likely(self, image: str) -> str:
         """What to try first: a name as it is, unasked, as the daemon most often has it; one that also stands for a
         bundled actor, or a folder, as ``resolve``: to try and be refused takes longer than to look."""
-        is_plain_name = _folder(image) is None and folder_for(image) is None
+        is_plain_name = named_folder(image) is None and folder_for(image) is None
         return image if is_plain_name else self.resolve(image)
 
     def resolve(self, image: str) -> str:
         """The reference in the daemon that stands for ``image``. Raises ImageUnavailable, RunnerAway."""
-        given = _folder(image)
+        given = named_folder(image)
         if given is None and daemon.image_id(self._client, image) is not None:
             return image
         if given is not None:
@@ -122,12 +121,6 @@ class Images:
             _read_progress(
                 self._client.build(path=str(folder), tag=tag, buildargs=arguments, rm=True, forcerm=True, decode=True)
             )
-
-
-def _folder(image: str) -> Path | None:
-    if image.startswith(FOLDER_PREFIX):
-        return Path(image.removeprefix(FOLDER_PREFIX)).resolve()
-    return Path(image).resolve() if image.startswith(("/", "./", "../")) or image in (".", "..") else None
 
 
 def _name(folder: Path) -> str:

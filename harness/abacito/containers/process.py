@@ -23,7 +23,7 @@ from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailabl
 from abacito.abaco.ports import ContainerState
 from abacito.abaco.time import real_monotonic
 from abacito.containers import dockerfile
-from abacito.containers.bundled import folder_for
+from abacito.containers.bundled import folder_for, named_folder
 from abacito.containers.channel import Channel
 from abacito.containers.ending import ended
 from abacito.containers.log import Log
@@ -292,16 +292,13 @@ class ProcessContainer:
 
 def _folder_of(image: str) -> Path:
     """The folder that an image name means. Raises ImageUnavailable."""
-    path = image.removeprefix("dir:")
-    if image.startswith(("dir:", "/", "./", "../")):
-        return Path(path).resolve()
-    bundled = folder_for(image)
-    if bundled is None:
+    found = named_folder(image) or folder_for(image)
+    if found is None:
         raise ImageUnavailable(
             f"The process runner runs folders with a Dockerfile and the bundled actors, not the image {image!r}: "
             "give a folder, or install Docker"
         )
-    return bundled
+    return found
 
 
 def _read(folder: Path) -> dockerfile.Dockerfile:
