@@ -9,16 +9,17 @@ from typing import Any, TypeVar
 import click
 
 from abacito.cli import exits
-from abacito.cli.options import target_option
+from abacito.cli.options import json_option, target_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+_tenant = click.option("--tenant", metavar="NAME", help="Whose clock.  [the default tenant's]")
+
+
 def _options(command: Command) -> Command:
     """What all of them take."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print all that is told, as JSON.")(command)
-    command = click.option("--tenant", metavar="NAME", help="Whose clock.  [the default tenant's]")(command)
-    return target_option(command)
+    return target_option(_tenant(json_option(command)))
 
 
 _force = click.option("--force", is_flag=True, help="Backwards too: what has expired by then stays so.")

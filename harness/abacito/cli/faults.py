@@ -10,18 +10,12 @@ import click
 
 from abacito.abaco.faults import FIELDS, KINDS
 from abacito.cli import exits
-from abacito.cli.options import target_option
+from abacito.cli.options import json_option, target_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _PATH = "/_abacito/faults"
 _KINDS = "\n".join(f"{kind:<16} {' '.join(known.fields):<20} {known.help}" for kind, known in KINDS.items())
-
-
-def _options(command: Command) -> Command:
-    """What all of them take."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print all that is told, as JSON.")(command)
-    return target_option(command)
 
 
 def _field_options(command: Command) -> Command:
@@ -40,7 +34,8 @@ def faults() -> None:
 @faults.command(epilog=f"\b\n{_KINDS}\n\nExample: abacito faults add answers --path '/actors/**' --times 3")
 @click.argument("kind")
 @_field_options
-@_options
+@target_option
+@json_option
 def add(kind: str, target: str, as_json: bool, **fields: Any) -> None:
     """Set a fault of KIND, and print its id.
 
@@ -55,7 +50,8 @@ def add(kind: str, target: str, as_json: bool, **fields: Any) -> None:
 
 
 @faults.command("list")
-@_options
+@target_option
+@json_option
 def list_(target: str, as_json: bool) -> None:
     """What is set, and how often each has struck."""
     _tell(_ask(target, "GET", _PATH)["faults"], as_json)
@@ -63,7 +59,8 @@ def list_(target: str, as_json: bool) -> None:
 
 @faults.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@_options
+@target_option
+@json_option
 def clear(ids: tuple[str, ...], target: str, as_json: bool) -> None:
     """Have these strike no more, or all, and print how they stood."""
     paths = [f"{_PATH}/{id}" for id in ids] or [_PATH]

@@ -56,6 +56,11 @@ def tell(verbose: int) -> None:
     logging.getLogger("abacito").setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
 
 
+def json_option(command: Command) -> Command:
+    """For those who read with a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Print all that is told, as JSON.")(command)
+
+
 def target_option(command: Command) -> Command:
     """The address of the running emulator that a command is about."""
     option = click.option(

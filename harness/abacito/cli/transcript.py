@@ -25,16 +25,15 @@ class Transcript:
         self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._is_full = is_full
 
-    def play(self, story: Story, target: Target) -> Outcome:
+    def play(self, story: Story, target: Target, pace: Pace | None = None) -> Outcome:
         """Play it, and show each step as it ends."""
         self._print(f"{story.title} ({story.file})", "bold")
-        return play(story, target, self._step)
+        return play(story, target, self._step, pace=pace)
 
     def play_unseen(self, story: Story, target: Target, pace: Pace) -> tuple[Outcome, str]:
         """Play it, and give what would have been shown, for ``show``; others may be played at the same time."""
         with self._console.capture() as captured:  # rich captures for this thread alone
-            self._print(f"{story.title} ({story.file})", "bold")
-            outcome = play(story, target, self._step, pace=pace)
+            outcome = self.play(story, target, pace)
         return outcome, captured.get()
 
     def show(self, transcript: str) -> None:
