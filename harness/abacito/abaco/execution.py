@@ -21,6 +21,10 @@ class ExecutionStatus(StrEnum):
     ERROR = "ERROR"
 
 
+#: What whoever waits for an execution waits for.
+FINAL = frozenset({ExecutionStatus.COMPLETE, ExecutionStatus.ERROR})
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionKey:
     """What an execution's records hang on; under another actor the same id is not found."""

@@ -10,13 +10,13 @@ from typing import Any
 import requests
 
 from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.execution import FINAL
 from abacito.abaco.time import real_monotonic
 from abacito.client.clock import Clock
 from abacito.client.faults import Faults
 
 #: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
 PATIENCE_S = 20.0
-_FINAL = ("COMPLETE", "ERROR")
 #: An event that an execution leaves has become a message in a linked actor's mailbox by then.
 _CALM_S = 1.0
 _REQUEST_S = 90
@@ -127,7 +127,7 @@ class Abaco:
     def end_of(self, execution: Execution, within_s: float) -> dict[str, Any]:
         """The execution's fields when it has ended, or when the time is up."""
         if self._stub is None:
-            return _wait(lambda: execution.details, lambda found: found["status"] in _FINAL, within_s)
+            return _wait(lambda: execution.details, lambda found: found["status"] in FINAL, within_s)
         deadline = real_monotonic() + within_s
         while True:  # the server waits a minute at most
             left_s = max(0.0, deadline - real_monotonic())
@@ -282,7 +282,7 @@ class Execution(_Resource):
     def wait(self, within_s: float = PATIENCE_S) -> Execution:
         """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises WaitedInVain, with what is known."""
         seen = self._abaco.end_of(self, within_s)
-        if seen["status"] not in _FINAL:
+        if seen["status"] not in FINAL:
             raise WaitedInVain(self._told(seen["status"], within_s))
         return self
 
@@ -298,7 +298,7 @@ class Execution(_Resource):
         while True:
             seen = self.details
             yield seen
-            if seen["status"] in _FINAL or real_monotonic() >= deadline:
+            if seen["status"] in FINAL or real_monotonic() >= deadline:
                 return
             time.sleep(0.1)  # what happens before the end is told to nobody: one has to look again
 

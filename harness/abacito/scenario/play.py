@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import JsonValue
 
 from abacito.abaco.errors import Misconfigured
+from abacito.abaco.execution import FINAL
 from abacito.abaco.ports import Pace
 from abacito.abaco.time import RealPace
 from abacito.scenario.ask import NOBODY, Answer, Line, Request, Target, request_of
@@ -19,7 +20,6 @@ from abacito.scenario.story import CLOCK_VERBS, Step, Story
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.2
 LAST_LINES = 10  # of a container's log, in a failure
-FINAL = ("COMPLETE", "ERROR")
 NOT_FOUND = 404
 
 
