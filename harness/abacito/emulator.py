@@ -257,14 +257,29 @@ class Emulator:
             raise ExceptionGroup("the emulator failed", failures)
 
     def _start(self) -> None:
+        self._check_open()
+        self._folder = make_folder()
+        self._on_stop("folder", lambda: shutil.rmtree(self._folder, ignore_errors=True))
+        self._open_store()
+        self._make_services()
+        self.runner = self._choose_runner()
+        self._faulty = FaultyRunner(self.runner, self.faults, self._tokens.revoke)
+        self._on_stop("runner", self._faulty.close)
+        self._listen()
+        # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
+        self._begin_work()
+        self._on_stop("poller", self._end_work)
+
+    def _check_open(self) -> None:
         settings = self.settings
         if settings.auth == "none" and settings.host not in LOOPBACK and not settings.allow_open:
             raise Misconfigured(
                 f"host = {settings.host!r} with auth = 'none': anybody in the network could run containers here. "
                 "Listen on 127.0.0.1, use tokens, or set allow_open if that is meant."
             )
-        self._folder = make_folder()
-        self._on_stop("folder", lambda: shutil.rmtree(self._folder, ignore_errors=True))
+
+    def _open_store(self) -> None:
+        settings = self.settings
         self._source: Engine | Endpoint = Endpoint(settings.endpoint_url) if settings.endpoint_url else Engine()
         self._on_stop("engine", self._source.close)
         # Emulators that share no store must not meet in the daemon either: containers are found by this name.
@@ -273,7 +288,10 @@ class Emulator:
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
         self.stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
         self.stored.set_up(settings.queues)
-        machines = SystemClock()
+
+    def _make_services(self) -> None:
+        """What the API and the workers both stand on."""
+        settings, machines = self.settings, SystemClock()
         self._clocks = Clocks(self.stored.clocks, machines)
         mint = minter(self.signer, lambda: self.url)
         accounts = settings.accounts()
@@ -287,19 +305,15 @@ class Emulator:
         self._travelling = Travelling(
             self.stored.clocks, machines, self.scheduling, self.stored.actors, self.stored.executions
         )
-        self.runner = self._choose_runner()
-        self._faulty = FaultyRunner(self.runner, self.faults, self._tokens.revoke)
-        self._on_stop("runner", self._faulty.close)
-        app = self._make_app()
+
+    def _listen(self) -> None:
+        settings, app = self.settings, create_app(self._platform(), self._identity(), self._instance())
         tls = Tls(self._authority, frozenset({*settings.impersonated_hosts, self._own_host}))
         self._port = self._serve(app, settings.host, settings.port, tls)
         if settings.https_port is not None:
             self._https_port = self._serve(app, settings.host, settings.https_port, tls, "https")
         self._callback_url = self._serve_containers(app, tls)
         self._callback = self._make_callback()
-        # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
-        self._begin_work()
-        self._on_stop("poller", self._end_work)
 
     def _serve(
         self, app: WSGIApplication, host: str, port: int, tls: Tls | None = None, scheme: Scheme = "http"
@@ -411,11 +425,11 @@ class Emulator:
             log.warning("no encryption_key is set: secrets made now cannot be read after the next start")
         return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
 
-    def _make_app(self) -> WSGIApplication:
+    def _platform(self) -> Platform:
         stored, clock = self.stored, self._clocks
         pace = RealPace(self._stopping)
         authorization = Authorization(stored.actors, stored.aliases, stored.configs, stored.permissions)
-        abaco = Platform(
+        return Platform(
             registration=Registration(*self._parts, pace, self._linking, authorization),
             messaging=self._messaging,
             authorization=authorization,
@@ -437,8 +451,10 @@ class Emulator:
             tenant=self.tenant,
             health=self.health,
         )
+
+    def _instance(self) -> Instance:
         settings = self.settings
-        instance = Instance(
+        return Instance(
             case=settings.case,
             version_tag=settings.version_tag,
             accept_nonce=settings.accept_nonce,
@@ -449,7 +465,6 @@ class Emulator:
             token_key=lambda: self.signer.public_key_pem,
             assertion_for=self.assertion_for,
         )
-        return create_app(abaco, self._identity(), instance)
 
     def _identity(self) -> Identity:
         settings = self.settings
