@@ -48,8 +48,10 @@ class Guest(Abaco):
     def register(self, image: str | Path | Callable[..., Any], **settings: Any) -> Actor:
         """As ever; functions and folders skip the test where they cannot be had."""
         if callable(image) and not self._takes_functions:
+            # It would be run by the server, in another process: there is no way to bring it there.
             pytest.skip(f"Python functions as actors need an emulator in this process; {self.url} is not.")
         if is_folder(image) and not self._is_emulator:
+            # Another machine does not have the folder, and a live Abaco takes images from a registry only.
             pytest.skip(f"Folders as images need an emulator on this machine; {self.url} is none.")
         return super().register(image, **settings)
 
@@ -66,6 +68,7 @@ class Guest(Abaco):
     def clock(self) -> Clock:
         """As ever; it skips the test where there is none to be moved."""
         if not self._is_emulator:
+            # A live Abaco's time is everybody's; an emulator's clock is moved from its own machine only.
             pytest.skip(f"The clock can only be moved on an emulator on this machine; {self.url} is none.")
         if self._clock is None:
             self._clock = super().clock
@@ -76,6 +79,7 @@ class Guest(Abaco):
     def faults(self) -> Faults:
         """As ever; it skips the test where they would strike others too."""
         if not self._takes_functions:
+            # One set for all actors strikes other users' too, whose tests then fail for no reason they can see.
             pytest.skip(f"Faults need an emulator of the tests' own; {self.url} serves others too.")
         return super().faults
 

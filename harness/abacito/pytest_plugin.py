@@ -163,6 +163,7 @@ def _option(request: pytest.FixtureRequest, name: str) -> str | None:
 
 def _skip_on_target(request: pytest.FixtureRequest, what: str) -> None:
     if target := _option(request, "target"):
+        # The user has said that tests run elsewhere: one started beside it would test something else unasked.
         pytest.skip(f"This needs {what}; this session's tests run on {target}.")
 
 

@@ -79,7 +79,7 @@ def _install(client: str, folder: Path) -> None:
         pip = [folder / "bin" / "python", "-m", "pip", *step.split(), "--quiet"]
         done = subprocess.run(pip, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            # Offline there is nothing to be had.
+            # Offline there is nothing to be had; all that takes no client from PyPI is tested there too.
             pytest.skip(f"{client} cannot be installed here: {done.stderr.strip().splitlines()[-1]}")
 
 

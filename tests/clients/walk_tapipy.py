@@ -8,6 +8,7 @@ import json
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from tapipy.errors import NotFoundError
@@ -22,20 +23,24 @@ seen: dict[str, Any] = {}
 made = actors.create_actor(image=image, stateless=False, description="walk", default_environment={"key1": "value1"})
 seen["actor"] = {name: getattr(made, name) for name in ("image", "owner", "status", "description", "stateless")}
 seen["environment"] = made.default_environment.key1
-for _ in range(100):
-    if actors.get_actor(actor_id=made.id).status == "READY":
-        break
-    time.sleep(0.1)
+
+
+def until(question: Callable[[], Any], answer: str) -> None:
+    deadline = time.monotonic() + 30
+    while question() != answer:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"it never was {answer!r}")
+        time.sleep(0.1)  # the client has no call that waits, and nothing tells it
+
+
+until(lambda: actors.get_actor(actor_id=made.id).status, "READY")
 seen["listed"] = [each.id for each in actors.list_actors()] == [made.id]
 
 
 def end_of(posted: Any) -> Any:
-    for _ in range(200):
-        found = actors.get_execution(actor_id=made.id, execution_id=posted.execution_id)
-        if found.status == "COMPLETE":
-            return found
-        time.sleep(0.1)
-    raise TimeoutError(posted.execution_id)
+    names = {"actor_id": made.id, "execution_id": posted.execution_id}
+    until(lambda: actors.get_execution(**names).status, "COMPLETE")
+    return actors.get_execution(**names)
 
 
 sent = actors.send_message(actor_id=made.id, message="hello", _tapis_query_parameters={"foo": "bar"})
