@@ -8,15 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from abacito.client import Abaco
 from abacito.emulator import Emulator
 from abacito.settings import Settings
+from tests.serving import serving
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -377,14 +377,8 @@ def live(target: Emulator) -> Iterator[str]:
 
         do_POST = do_DELETE = do_GET  # noqa: N815  http.server calls them so
 
-        def log_message(self, *args: object) -> None: ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Live) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Live) as url:
+        yield url
 
 
 def test_on_a_live_abaco_folders_and_time_are_skipped_with_a_sentence_too(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from tests.serving import serving
 
 from abacito.abaco.errors import Misconfigured
 from abacito.client import Abaco
@@ -76,14 +76,8 @@ def live() -> Iterator[str]:
 
         do_POST = do_GET  # noqa: N815  http.server calls it so
 
-        def log_message(self, *args: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Unknown) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(Unknown) as url:
+        yield url
 
 
 def test_a_live_abaco_has_neither_a_clock_nor_faults_which_is_said(live: str, tmp_path: Path) -> None:

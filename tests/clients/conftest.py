@@ -8,12 +8,11 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import pytest
 import abacito
 from abacito.emulator import Emulator
 from abacito.settings import Settings
+from tests.serving import serving
 
 #: What pip is told for each. agavepy and tapispy need pkg_resources, which setuptools has dropped. tapis-cli needs
 #: attrdict, which imports what Python has dropped; attrdict3 is the same module, repaired.
@@ -100,14 +100,8 @@ def expire(emulator: Emulator) -> Iterator[str]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *args: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Expires) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with serving(Expires) as url:
+        yield f"{url}/"
 
 
 @dataclass(frozen=True)

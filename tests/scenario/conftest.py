@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from tests.serving import serving
 
 
 @dataclass
@@ -68,18 +68,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - as the standard library calls them
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
 
 @pytest.fixture
 def canned() -> Iterator[Canned]:
     canned = Canned()
     handler = type("Handler", (_Handler,), {"canned": canned})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        canned.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(handler) as canned.url:
         yield canned
-        server.shutdown()
-        thread.join()
