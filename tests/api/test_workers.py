@@ -13,6 +13,7 @@ from abacito.abaco.container import ContainerSpec
 from abacito.abaco.errors import StartRefused
 from abacito.abaco.ports import Container
 from abacito.abaco.time import real_monotonic
+from abacito.client import Execution
 from abacito.containers.stub import Context, StubRunner
 from tests.api.conftest import Api
 from tests.api.test_actors import MILLISECONDS
@@ -430,13 +431,19 @@ def test_sending_a_worker_away_asks_for_update_and_no_role(api: Api) -> None:
     assert worker not in names(api, actor)
 
 
-def test_a_busy_worker_finishes_its_execution_and_then_goes(api: Api) -> None:
-    """spec: http-api #123; spec: execution #84"""
-    held = Held()
+def busy(api: Api, held: Held) -> tuple[str, str, Execution]:
+    """An actor, its only worker, and the execution with which that one is busy."""
     actor = staffed(api, 1, held)
     execution = api.handle(actor).send("m")
     held.has_begun()
     [worker] = names(api, actor)
+    return actor, worker, execution
+
+
+def test_a_busy_worker_finishes_its_execution_and_then_goes(api: Api) -> None:
+    """spec: http-api #123; spec: execution #84"""
+    held = Held()
+    actor, worker, execution = busy(api, held)
     path = f"/actors/{actor}/workers/{worker}"
 
     answers = [api.send("DELETE", path).json()["message"] for _ in range(2)]
@@ -455,10 +462,7 @@ def test_a_busy_worker_finishes_its_execution_and_then_goes(api: Api) -> None:
 
 def test_a_busy_worker_that_is_sent_away_is_shutting_down_until_it_goes(api: Api) -> None:
     held = Held()
-    actor = staffed(api, 1, held)
-    execution = api.handle(actor).send("m")
-    held.has_begun()
-    [worker] = names(api, actor)
+    actor, worker, execution = busy(api, held)
     path = f"/actors/{actor}/workers/{worker}"
 
     api.result("DELETE", path)

@@ -130,14 +130,19 @@ class Births:
         return self.seen
 
 
+def running(site: Site, seconds: int) -> tuple[Execution, Births]:
+    """An execution of a new server's that goes on for so long, and who counts its containers."""
+    actor = site.start().register("sleeps").wait(within_s=60)
+    execution = actor.send(str(seconds))
+    births = Births(execution)
+    until(lambda: execution.status == "RUNNING", 20)
+    return execution, births
+
+
 @pytest.mark.docker
 def test_an_execution_whose_server_was_killed_ends_with_its_first_containers_end_and_whole_log(site: Site) -> None:
     """spec: execution #99"""
-    abaco = site.start()
-    actor = abaco.register("sleeps").wait(within_s=60)
-    execution = actor.send("4")
-    births = Births(execution)
-    until(lambda: execution.status == "RUNNING", 20)
+    execution, births = running(site, 4)
 
     site.kill()
     after = again(site.start(), execution).wait(TAKEN_OVER_WITHIN_S)
@@ -152,11 +157,7 @@ def test_an_execution_whose_server_was_killed_ends_with_its_first_containers_end
 @pytest.mark.docker
 def test_an_execution_that_ended_while_no_server_was_there_is_recorded_by_the_next(site: Site) -> None:
     """spec: execution #100"""
-    abaco = site.start()
-    actor = abaco.register("sleeps").wait(within_s=60)
-    execution = actor.send("1")
-    births = Births(execution)
-    until(lambda: execution.status == "RUNNING", 20)
+    execution, births = running(site, 1)
 
     site.kill()
     label = f"label=abacito.execution={execution.id}"
@@ -173,11 +174,7 @@ def test_an_execution_that_ended_while_no_server_was_there_is_recorded_by_the_ne
 def test_an_execution_whose_ring_is_lost_with_its_server_is_taken_over_by_the_sweep_of_the_next(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    abaco = site.start()
-    actor = abaco.register("sleeps").wait(within_s=60)
-    execution = actor.send("1")
-    births = Births(execution)
-    until(lambda: execution.status == "RUNNING", 20)
+    execution, births = running(site, 1)
 
     site.kill()
     lose_ring(site, monkeypatch)
