@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from abacito.cli import exits
+from abacito.cli.options import tell
 
 if TYPE_CHECKING:
     from abacito.cli.crowd import Crowd
@@ -43,6 +44,7 @@ def bench(what: str, rounds: int, actors: int, executions: int, megabytes: int) 
     identity: a GET with a token, and with an assertion, against one that asks
         nobody who he is.
     """
+    tell(0)
     if what == "scale":
         _scale(rounds, actors, executions)
     elif what == "identity":

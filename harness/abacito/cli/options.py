@@ -54,6 +54,8 @@ def tell(verbose: int) -> None:
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("abacito").setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
+    # A retry is what was meant to happen; what comes of the last one is told by whoever asked for it.
+    logging.getLogger("stamina").setLevel(logging.DEBUG if verbose > 1 else logging.ERROR)
 
 
 def json_option(command: Command) -> Command:
