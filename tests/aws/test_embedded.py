@@ -19,7 +19,8 @@ from moto import mock_aws
 from moto.core.model_instances import model_data
 from moto.sqs.models import Queue, sqs_backends
 
-from abacito.aws.embedded import Engine, real_monotonic
+from abacito.abaco.time import real_monotonic
+from abacito.aws.embedded import Engine
 
 KEY = {"pk": {"S": "k"}}
 

@@ -13,7 +13,8 @@ from freezegun.api import FrozenDateTimeFactory
 from moto.sqs.exceptions import ReceiptHandleIsInvalid, SQSException
 from moto.sqs.models import SQSBackend
 
-from abacito.aws.embedded import Engine, FlatSqs
+from abacito.aws.embedded import Engine
+from abacito.aws.embedded.queue import FlatSqs
 
 
 class Clock:
