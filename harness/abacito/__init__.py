@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from abacito.client import Abaco
     from abacito.emulator import Emulator
     from abacito.settings import Settings
+    from abacito.worlds import Snapshot
 
-__all__ = ["Abaco", "AbacoError", "Emulator", "Settings"]
+__all__ = ["Abaco", "AbacoError", "Emulator", "Settings", "Snapshot"]
 
 _HOMES = {
     "Abaco": "abacito.client",
     "AbacoError": "abacito.abaco.errors",
     "Emulator": "abacito.emulator",
     "Settings": "abacito.settings",
+    "Snapshot": "abacito.worlds",
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cryptography.fernet import Fernet, InvalidToken
+import hashlib
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from abacito.abaco.errors import Misconfigured, Undecipherable
 
@@ -14,13 +16,27 @@ class FernetCipher:
     """
 
     def __init__(self, key: str | None = None) -> None:
+        self.key = key or Fernet.generate_key().decode()
+        self.is_made_up = key is None
         try:
-            self._fernet = Fernet(key.encode() if key else Fernet.generate_key())
+            self._fernet = MultiFernet([Fernet(self.key)])
         except ValueError as error:
             raise Misconfigured(
                 "encryption_key must be 32 bytes as url-safe base64; this makes one: "
                 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
             ) from error
+
+    @property
+    def mark(self) -> str:
+        """By this the key is known, and nothing else: the beginning of its SHA-256."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:16]
+
+    def learn(self, key: str) -> None:
+        """Decrypt from now on what was encrypted with this key, too. Raises Undecipherable for what is no key."""
+        try:
+            self._fernet = MultiFernet([Fernet(self.key), Fernet(key)])
+        except ValueError as error:
+            raise Undecipherable("the key that came with the secrets is none") from error
 
     def encrypt(self, text: str) -> str:
         """The ciphertext: ``gAAAA…``, another one each time."""

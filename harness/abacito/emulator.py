@@ -7,9 +7,11 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from abacito.abaco import ids
@@ -51,6 +53,7 @@ from abacito.api.server import Scheme, Server
 from abacito.api.tls import Tls
 from abacito.aws.embedded import Engine
 from abacito.aws.session import EMBEDDED_LONG_POLL_S, ENDPOINT_LONG_POLL_S, Endpoint, storage
+from abacito.aws.snapshots import Snapshots
 from abacito.cipher import FernetCipher
 from abacito.client import Abaco
 from abacito.containers import actor_tls
@@ -59,12 +62,14 @@ from abacito.containers.faulty import FaultyRunner
 from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
 from abacito.settings import LOOPBACK, Settings
+from abacito.workers.hold import Hold
 from abacito.workers.poller import Poller
 from abacito.workers.redelivery import RepeatingMailboxes
 from abacito.workers.rounds import CRON_PASS_S, LOG_SWEEP_S, RETIREMENT_PASS_S, EventRounds, Rounds
 from abacito.workers.supervise import Workshop
 from abacito.workers.sweep import SWEEP_PASS_S, Sweep
 from abacito.workers.webhooks import HttpWebhooks
+from abacito.worlds import Snapshot, Worlds, read
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -122,16 +127,50 @@ class Emulator:
 
         Raises Unavailable on an endpoint: what is there may be somebody else's too.
         """
-        if not isinstance(self._source, Engine):
-            raise Unavailable(f"what is stored at {self.settings.endpoint_url} is not ours alone: it is not reset")
-        self.faults.clear()
-        self._end_work()
-        self.runner.clear()
-        self._source.reset()
-        self.stored.forget()
-        self.stored.set_up(self.settings.queues)
-        self._source.resume()
-        self._begin_work()
+        self._worlds.renew()
+
+    def start_over(self, *, empty: bool = False) -> None:
+        """Go back to what was loaded from a file or kept by ``stay_here``, or to nothing; users' tokens stay good.
+
+        Raises Unavailable on an endpoint.
+        """
+        self._worlds.start_over(empty=empty)
+
+    def stay_here(self) -> None:
+        """What is there now is what ``start_over`` goes back to from now on. Raises Unavailable on an endpoint."""
+        self._worlds.stay_here()
+
+    def snapshot(self) -> Snapshot:
+        """All there is at this instant: actors, executions, logs, state, aliases, configs, time, stubs. Some ms.
+
+        What runs just now is in it as a crash would leave it now: in ERROR. Raises Unavailable on an endpoint.
+        """
+        return self._worlds.take()
+
+    def restore(self, snapshot: Snapshot | str | Path | bytes) -> None:
+        """Go back to a snapshot, or to what is in the file of one: that alone is there then, and no container.
+
+        Users' tokens stay good, faults are cleared. Where messages wait in it they wait until ``resume``. From a file,
+        time goes on from when it was saved, and ``start_over`` goes back to it. Raises Malformed for a file that is no
+        snapshot, Misconfigured for secrets of another key, Unavailable on an endpoint; then nothing is done.
+        """
+        if isinstance(snapshot, Snapshot):
+            self._worlds.go_back(snapshot)
+        else:
+            self._worlds.load(snapshot if isinstance(snapshot, bytes) else read(snapshot))
+
+    def pause(self) -> None:
+        """Have the pollers begin nothing: messages wait, what runs goes on."""
+        self._hold.put_on()
+
+    def resume(self) -> None:
+        """Have the pollers go on."""
+        self._hold.take_off()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether messages wait for ``resume``."""
+        return self._hold.is_on
 
     @property
     def url(self) -> str:
@@ -223,7 +262,7 @@ class Emulator:
         name, tenant = (user.username, user.tenant) if user else (username or "", None)
         headers = self.headers_for(name, tenant)
         renew = partial(self.headers_for, name, tenant)
-        return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers, renew)
+        return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers, renew, self)
 
     def stub(self, function: Callable[..., Any], image: str | None = None) -> str:
         """Have an image be a Python function; its name, made up unless given."""
@@ -265,6 +304,8 @@ class Emulator:
         self.runner = self._choose_runner()
         self._faulty = FaultyRunner(self.runner, self.faults, self._tokens.revoke)
         self._on_stop("runner", self._faulty.close)
+        self._hold = Hold()
+        self._make_worlds()
         self._listen()
         # Stopped in the opposite order: first nothing new is begun, last goes the store to which the others write.
         self._begin_work()
@@ -286,7 +327,8 @@ class Emulator:
         own = f"{settings.emulator}-{secrets.token_hex(3)}"
         self.namespace = settings.emulator if settings.endpoint_url else own
         self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.stored = storage(self._source, self.namespace, f"abacito-{self.namespace}")
+        self._bucket_name = f"abacito-{self.namespace}"
+        self.stored = storage(self._source, self.namespace, self._bucket_name)
         self.stored.set_up(settings.queues)
 
     def _make_services(self) -> None:
@@ -305,6 +347,47 @@ class Emulator:
         self._travelling = Travelling(
             self.stored.clocks, machines, self.scheduling, self.stored.actors, self.stored.executions
         )
+        self._retirement = Retirement(self.stored.slots, self._clocks, self.tenant)
+
+    def _make_worlds(self) -> None:
+        if isinstance(self._source, Engine):
+            self._own_worlds: Worlds | None = Worlds(
+                self._source,
+                Snapshots(self._source, self.namespace, self._bucket_name),
+                at_rest=self._at_rest,
+                forget=self.stored.forget,
+                stubs=self.runner.stubs,
+                retirement=self._retirement,
+                hold=self._hold,
+                travelling=self._travelling,
+                cipher=self._cipher,
+                tenants={self.settings.tenant, *self.settings.tenants},
+            )
+        else:
+            self._own_worlds = None
+
+    @property
+    def _worlds(self) -> Worlds:
+        if self._own_worlds is None:
+            raise Unavailable(
+                f"what is stored at {self.settings.endpoint_url} is not ours alone: it is not reset, saved or replaced"
+            )
+        return self._own_worlds
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[None]:
+        """Nothing works, and no container runs."""
+        self.faults.clear()
+        functions = self.runner.stubs.functions
+        self._end_work()
+        self.runner.stubs.start_with(functions)
+        try:
+            yield
+        finally:
+            if isinstance(self._source, Engine):
+                self._source.resume()
+            self._begin_work()
+            self._news.tell()
 
     def _listen(self) -> None:
         settings, app = self.settings, create_app(self._platform(), self._identity(), self._instance())
@@ -366,8 +449,7 @@ class Emulator:
     def _begin_work(self) -> None:
         self._working = threading.Event()  # set to stop
         long_poll_s = ENDPOINT_LONG_POLL_S if self.settings.endpoint_url else EMBEDDED_LONG_POLL_S
-        retirement = Retirement(self.stored.slots, self._clocks, self.tenant)
-        workshop = self._workshop(self._working, retirement)
+        workshop = self._workshop(self._working)
         self._poller = Poller(workshop, self.settings.queues, self._threads, long_poll_s)
         self._poller.start()
         delivery = EventDelivery(self.stored.actors, self._messaging, HttpWebhooks(), lambda: self._callback_url)
@@ -377,7 +459,7 @@ class Emulator:
             self._rounds.add(f"abacito-events-{number}", events.run_once)
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
         self._rounds.add("abacito-logs", self._travelling.sweep, LOG_SWEEP_S)
-        self._rounds.add("abacito-retirement", retirement.run_pass, RETIREMENT_PASS_S)
+        self._rounds.add("abacito-retirement", self._retirement.run_pass, RETIREMENT_PASS_S)
         # What is stored in this process was empty a moment ago; at an endpoint somebody may have died.
         is_shared = self.settings.endpoint_url is not None
         self._rounds.add("abacito-sweep", Sweep(workshop).run_pass, SWEEP_PASS_S, at_once=is_shared)
@@ -391,7 +473,7 @@ class Emulator:
         self._poller.stop()
         self._rounds.stop()
 
-    def _workshop(self, stopping: threading.Event, retirement: Retirement) -> Workshop:
+    def _workshop(self, stopping: threading.Event) -> Workshop:
         return Workshop(
             actors=self.stored.actors,
             executions=self.stored.executions,
@@ -402,9 +484,10 @@ class Emulator:
             tokens=self._tokens,
             configs=self._configs,
             events=Events(self.stored.events, self._linking, self._clocks),
-            retirement=retirement,
+            retirement=self._retirement,
             clock=self._clocks,
             pace=RealPace(stopping),
+            hold=self._hold,
             news=self._news,
             tenant=self.tenant,
             stopping=stopping,
@@ -423,7 +506,8 @@ class Emulator:
         stored, key = self.stored, self.settings.encryption_key
         if self.settings.endpoint_url and key is None:
             log.warning("no encryption_key is set: secrets made now cannot be read after the next start")
-        return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, FernetCipher(key))
+        self._cipher = FernetCipher(key)
+        return Configs(stored.configs, stored.actors, stored.aliases, stored.permissions, self._cipher)
 
     def _platform(self) -> Platform:
         stored, clock = self.stored, self._clocks
@@ -450,6 +534,7 @@ class Emulator:
             news=self._news,
             tenant=self.tenant,
             health=self.health,
+            worlds=self,
         )
 
     def _instance(self) -> Instance:

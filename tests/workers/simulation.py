@@ -36,6 +36,7 @@ from abacito.abaco.worker import Slot
 from abacito.aws.embedded import Engine
 from abacito.aws.session import Storage, storage
 from abacito.cipher import FernetCipher
+from abacito.workers.hold import Hold
 from abacito.workers.supervise import RING_VISIBILITY_S, Workshop
 from abacito.workers.sweep import Sweep
 from abacito.workers.worker import Visit
@@ -432,6 +433,7 @@ class World:
             retirement=Retirement(parts.slots, self.clock, lambda _: TENANT),
             clock=self.clock,
             pace=Pace(self, self._turn),
+            hold=Hold(),
             news=News(),
             tenant=lambda _: TENANT,
             stopping=threading.Event(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from abacito.abaco.alias import Aliases
 from abacito.abaco.authorization import Authorization
@@ -22,6 +23,36 @@ from abacito.abaco.staffing import Staffing
 from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
 from abacito.abaco.travelling import Travelling
+
+
+class File(Protocol):
+    """Something that can be written to a file."""
+
+    def to_bytes(self) -> bytes:
+        """What is written."""
+
+
+class Worlds(Protocol):
+    """All that there is, to be taken and gone back to; and whether any of it is to run."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether messages wait for ``resume``."""
+
+    def pause(self) -> None:
+        """Begin nothing; what runs goes on."""
+
+    def resume(self) -> None:
+        """Go on."""
+
+    def snapshot(self) -> File:
+        """All there is at this instant. Raises Unavailable where it is not ours alone."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Have what is in a snapshot or its file, and nothing else. Raises Malformed, Misconfigured, Unavailable."""
+
+    def start_over(self, *, empty: bool) -> None:
+        """Go back to what was loaded or seeded, or to nothing. Raises Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +79,4 @@ class Abaco:
     news: News
     tenant: Callable[[str], Tenant]
     health: Callable[[], dict[str, str]]
+    worlds: Worlds

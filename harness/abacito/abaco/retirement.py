@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from abacito.abaco.actor import Actor
@@ -27,6 +27,17 @@ class Retirement:
         self._slots, self._clock, self._tenant = slots, clock, tenant
         self._lock = threading.Lock()
         self._idle: dict[str, tuple[Slot, datetime]] = {}
+
+    @property
+    def idle(self) -> Mapping[str, tuple[Slot, datetime]]:
+        """The workers that it remembers, by id, each with the time when it is over."""
+        with self._lock:
+            return dict(self._idle)
+
+    def start_with(self, idle: Mapping[str, tuple[Slot, datetime]]) -> None:
+        """Remember these, and no other."""
+        with self._lock:
+            self._idle = dict(idle)
 
     def note(self, actor: Actor, slot: Slot) -> None:
         """It is idle from now on."""

@@ -85,6 +85,11 @@ class Travelling:
         self._change(tenant, lambda _: Setting())
         return self.show(tenant)
 
+    def go_on_from(self, tenant: str, then: datetime) -> None:
+        """Have it go on as if no time had passed since the machine's showed ``then``; one that stands still does so."""
+        by = then - self._machines.now()
+        self._change(tenant, lambda seen: seen if seen.frozen_at else seen.moved_by(by))
+
     def sweep(self) -> None:
         """Remove stored logs whose time is over, of all tenants."""
         for tenant in {each.key.tenant for each in self._actors.enrolled()}:

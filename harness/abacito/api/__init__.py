@@ -26,7 +26,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import clock, description, faults, health, metrics, replay, tokens, wait
+from abacito.api.control import clock, description, faults, health, metrics, replay, tokens, wait, worlds
 from abacito.api.faulty import FaultyAnswers
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
@@ -46,7 +46,7 @@ _ABACO = (
     workers.bp,
 )
 
-_CONTROL = (clock.bp, description.bp, faults.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp)
+_CONTROL = (clock.bp, description.bp, faults.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp, worlds.bp)
 
 
 @dataclass(frozen=True, slots=True)

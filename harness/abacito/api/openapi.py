@@ -53,6 +53,7 @@ _REFUSALS = {
     404: ("Unknown", "What was named does not exist."),
     405: ("WrongMethod", "The path exists, the method does not."),
     502: ("TookTooLong", "The time that a synchronous post may take is up; its execution goes on."),
+    503: ("Unavailable", "It cannot be had of this emulator."),
     500: ("Unrecognized", "What Abaco cannot make sense of in a search."),
 }
 

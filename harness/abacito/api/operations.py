@@ -76,6 +76,8 @@ _NOTHING = Operation(NULL)
 _MESSAGE_FIELD: Schema = {"type": "object", "properties": {"message": TEXT}, "required": ["message"]}
 
 _CLOCK: Mapping[int, Content] = {200: {"application/json": ref("Clock")}}
+_FILE: Content = {"application/gzip": _BINARY}
+_PAUSE: Mapping[int, Content] = {200: {"application/json": ref("Pause")}}
 _FAULTS = Operation(plain={200: {"application/json": ref("SetFaults")}}, refuses=(400,), is_public=True)
 
 #: By Flask's name of the endpoint.
@@ -181,6 +183,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "control_faults.clear_fault": _FAULTS,
     "control_tokens.create_token": Operation(OBJECT, body={"application/json": OBJECT}, refuses=(400,), is_public=True),
     "control_tokens.show_token": Operation(OBJECT, refuses=(400, 401), opened_by_nonce=False),
+    "control_worlds.save_snapshot": Operation(plain={200: _FILE}, refuses=(400, 503), is_public=True),
+    "control_worlds.load_snapshot": Operation(body=_FILE, plain=_PAUSE, refuses=(400, 503), is_public=True),
+    "control_worlds.reset": Operation(
+        body={"application/json": OBJECT}, plain=_PAUSE, refuses=(400, 503), is_public=True
+    ),
+    "control_worlds.show_pause": Operation(plain=_PAUSE, refuses=(400,), is_public=True),
+    "control_worlds.pause": Operation(plain=_PAUSE, refuses=(400,), is_public=True),
+    "control_worlds.resume": Operation(plain=_PAUSE, refuses=(400,), is_public=True),
     "replay.replay": Operation(
         ref("Execution"),
         query=(

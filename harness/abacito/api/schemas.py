@@ -290,6 +290,7 @@ _SHAPES: Mapping[str, Shape] = {
         },
         is_raw=True,
     ),
+    "Pause": Shape({"paused": BOOLEAN}),
     "SetFaults": Shape({"faults": list_of(ref("SetFault"))}),
     "Health": Shape({"status": {"enum": ["ok", "failing"]}, "parts": {**OBJECT, "additionalProperties": TEXT}}),
 }

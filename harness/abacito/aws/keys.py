@@ -213,3 +213,8 @@ def clients(tenant_name: str, username: str) -> str:
 def client(key: str) -> Key:
     """An OAuth client, by its key."""
     return f"Y#{key}", "@"
+
+
+def is_credential(pk: str) -> bool:
+    """Whether it is of what users log in with: tokens, and OAuth clients. They are the gateway's, not Abaco's."""
+    return pk.startswith(("K#", "O#", "Y#"))

@@ -19,6 +19,7 @@ from abacito.cli import exits
 from abacito.cli.env import CLIENTS, Site, variables
 from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import term_like_interrupt
+from abacito.cli.worlds import begin_and_end, world_options
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
@@ -38,9 +39,19 @@ _PROXY = "HTTPS_PROXY"
 @click.option("--tenant", help="Name of the tenant.  [TACC-PROD]")
 @click.option("--user", metavar="NAME", help="Whom the token is for.  [the first with the admin role]")
 @click.option("--client", type=click.Choice(CLIENTS), help="Export what this client needs, a proxy for https too.")
+@world_options
 @emulator_options
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec_(command: tuple[str, ...], user: str | None, client: str | None, verbose: int, **given: Any) -> None:
+def exec_(
+    command: tuple[str, ...],
+    user: str | None,
+    client: str | None,
+    imported: Path | None,
+    seeds: tuple[Path, ...],
+    exported: Path | None,
+    verbose: int,
+    **given: Any,
+) -> None:
     """Run COMMAND with an emulator that lives as long as it does.
 
     \b
@@ -57,7 +68,11 @@ def exec_(command: tuple[str, ...], user: str | None, client: str | None, verbos
 
     tell(verbose)
     term_like_interrupt()
-    with Emulator(Settings.read(**given)) as emulator, _folder() as folder:
+    with (
+        Emulator(Settings.read(**given)) as emulator,
+        begin_and_end(emulator, imported, seeds, exported),
+        _folder() as folder,
+    ):
         code = _run(command, {**os.environ, **_exports(emulator, user, client, folder)})
     sys.exit(code)
 

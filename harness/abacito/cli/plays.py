@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from abacito.cli.transcript import Transcript
 from abacito.scenario.ask import Target
 from abacito.scenario.play import Outcome
 from abacito.scenario.story import Story
+
+if TYPE_CHECKING:
+    from abacito.emulator import Emulator
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class Stage:
         with Emulator(settings) as emulator:
             if next(self._untold, False):
                 click.echo(f"runner: {emulator.runner.name}", err=True)
-            tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-            yield Target(emulator.url, emulator.token, tokens, settings.case)
+            yield target_of(emulator)
+
+
+def target_of(emulator: Emulator) -> Target:
+    """An emulator of ours, with a token for each of its users."""
+    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
+    return Target(emulator.url, emulator.token, tokens, emulator.settings.case)
 
 
 def play_all(

@@ -72,7 +72,7 @@ def run(
     tell(verbose)
     term_like_interrupt()
     stage = Stage(target, token, dict(_user_token(pair) for pair in user_tokens), given)
-    stories = _selected(_load(files), words, tags)
+    stories = _selected(load_all(files), words, tags)
     outcomes = play_all(stories, stage, Transcript(is_full=verbose > 0), at_once=at_once, exitfirst=exitfirst)
     if junit is not None:
         _report(junit, stories, outcomes)
@@ -129,7 +129,7 @@ def _paths(files: tuple[Path, ...]) -> list[Path]:
     return found
 
 
-def _load(files: tuple[Path, ...]) -> list[Story]:
+def load_all(files: tuple[Path, ...]) -> list[Story]:
     """All stories, before the first is played: a slip in the last should not cost a run."""
     from abacito.scenario.story import load
 

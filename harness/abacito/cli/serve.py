@@ -12,6 +12,7 @@ import click
 from abacito.cli import exits
 from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import until_signalled
+from abacito.cli.worlds import begin_and_end, world_options
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
@@ -24,8 +25,17 @@ if TYPE_CHECKING:
 @click.option("--tenant", help="Name of the tenant.  [TACC-PROD]")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write URL, token and more here when ready (JSON).")
 @click.option("--ca-file", type=click.Path(path_type=Path), help="Write the certificate here that verifies us (PEM).")
+@world_options
 @emulator_options
-def serve(ready_file: Path | None, ca_file: Path | None, verbose: int, **given: Any) -> None:
+def serve(
+    ready_file: Path | None,
+    ca_file: Path | None,
+    imported: Path | None,
+    seeds: tuple[Path, ...],
+    exported: Path | None,
+    verbose: int,
+    **given: Any,
+) -> None:
     """Run Abaco here until Ctrl-C.
 
     The base URL is the first line on stdout; a ready token and exports to copy follow.
@@ -34,7 +44,7 @@ def serve(ready_file: Path | None, ca_file: Path | None, verbose: int, **given: 
     from abacito.settings import Settings
 
     tell(verbose)
-    with Emulator(Settings.read(**given)) as emulator:
+    with Emulator(Settings.read(**given)) as emulator, begin_and_end(emulator, imported, seeds, exported):
         if ca_file:
             _write(ca_file, emulator.ca_pem)
         _announce(emulator, ready_file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -14,6 +14,9 @@ from abacito.abaco.execution import FINAL
 from abacito.abaco.time import real_monotonic
 from abacito.client.clock import Clock
 from abacito.client.faults import Faults
+
+if TYPE_CHECKING:
+    from abacito.abaco.platform import Worlds
 
 #: How long ``wait`` waits unless it is told otherwise, in seconds of real time.
 PATIENCE_S = 20.0
@@ -42,8 +45,8 @@ class WaitedInVain(AbacoError, TimeoutError):
 class Abaco:
     """An Abaco at a base URL, asked with one user's token, or with other ``headers`` that name him.
 
-    ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name. Both it and a
-    server that waits for an execution's end are only had with an emulator of our own; any other is asked repeatedly.
+    ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name. It, ``worlds`` and
+    a server that waits for an execution's end are only had with an emulator of our own; any other is asked repeatedly.
     ``renew`` tells new headers when the old ones are not known any more, as after some hours of travel.
     """
 
@@ -55,9 +58,10 @@ class Abaco:
         stub: Callable[[Callable[..., Any]], str] | None = None,
         headers: Mapping[str, str] | None = None,
         renew: Callable[[], Mapping[str, str]] | None = None,
+        worlds: Worlds | None = None,
     ) -> None:
         self.url, self.token, self._case, self._stub = url, token, case, stub
-        self._renew = renew
+        self._renew, self._worlds = renew, worlds
         self._session = requests.Session()
         self._session.trust_env = False  # neither a proxy nor a .netrc of the user's is meant
         self._session.headers.update(headers or {"Authorization": f"Bearer {token}"})
@@ -124,6 +128,39 @@ class Abaco:
         """What is to go wrong on purpose in this emulator."""
         return Faults(lambda method, path, body: self.send(method, path, json=body), self.url)
 
+    def snapshot(self) -> Any:
+        """All that there is at this instant, for ``restore``; its ``save(path)`` writes a file. Costs milliseconds.
+
+        What runs just then is in it as a crash would leave it: in ERROR. Raises Misconfigured where the emulator is
+        not in this process.
+        """
+        return self._world().snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        """Go back to a snapshot, or to the file of one: that alone is there then; faults are cleared, tokens stay good.
+
+        Messages that wait in it wait until ``resume``. Raises Misconfigured where the emulator is not in this process.
+        """
+        self._world().restore(snapshot)
+
+    def pause(self) -> None:
+        """Have the emulator begin nothing: messages wait, what runs goes on. Raises Misconfigured as ``snapshot``."""
+        self._world().pause()
+
+    def resume(self) -> None:
+        """Have it go on. Raises Misconfigured as ``snapshot`` does."""
+        self._world().resume()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether messages wait for ``resume``; of an Abaco elsewhere that is not known, and False."""
+        return self._worlds is not None and self._worlds.is_paused
+
+    def _world(self) -> Worlds:
+        if self._worlds is None:
+            raise Misconfigured(f"snapshots and pauses are had of an emulator in this process only; {self.url} is not")
+        return self._worlds
+
     def end_of(self, execution: Execution, within_s: float) -> dict[str, Any]:
         """The execution's fields when it has ended, or when the time is up."""
         if self._stub is None:
@@ -169,17 +206,31 @@ def issue_token(url: str, **asked: object) -> dict[str, Any]:
 def control(url: str, method: str, path: str, body: object = None) -> dict[str, Any]:
     """What the emulator at ``url`` answers on its own surface. Raises Unavailable when nothing answers there, Refused,
     and Misconfigured where that surface is not had, as on a live Abaco."""
+    return dict(_controlled(url, method, path, json=body).json())
+
+
+def save_snapshot(url: str) -> bytes:
+    """All that the emulator at ``url`` holds, as a file's bytes. Raises as ``control`` does."""
+    return _controlled(url, "GET", "/_abacito/snapshot").content
+
+
+def load_snapshot(url: str, data: bytes) -> dict[str, Any]:
+    """Have that emulator hold what is in a file, and nothing else: ``{"paused": …}``. Raises as ``control`` does."""
+    return dict(_controlled(url, "PUT", "/_abacito/snapshot", data=data).json())
+
+
+def _controlled(url: str, method: str, path: str, **body: object) -> requests.Response:
     try:
         with requests.Session() as session:
             session.trust_env = False  # no proxy is meant, least of all ourselves
-            response = session.request(method, url + path, json=body, timeout=_REQUEST_S)
+            response = session.request(method, url + path, timeout=_REQUEST_S, **body)  # type: ignore[arg-type]
     except requests.RequestException as error:
         raise Unavailable(f"no abacito answers at {url}: start one with abacito serve, or say --target") from error
     if response.status_code == requests.codes.not_found:
         raise Misconfigured(f"{url} is no abacito: {path} is an emulator's own")
     if not response.ok:
         raise Refused(method, path, response)
-    return dict(response.json())
+    return response
 
 
 class _Resource:
@@ -307,6 +358,8 @@ class Execution(_Resource):
         message = f" ({actor['status_message'].strip()})" if (actor.get("status_message") or "").strip() else ""
         tail = "\n".join(self.logs.splitlines()[-20:]) or "(nothing)"
         actor_is = f"its actor {actor['id']} is {actor['status']}{message}"
+        if self._abaco.is_paused:
+            actor_is += ", and nothing is begun until resume()"
         return f"{self!r} is still {status} after {within_s:g} s; {actor_is}. The last lines of its log:\n{tail}"
 
 

@@ -13,7 +13,7 @@ import pickle
 import threading
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from typing import NoReturn
 
@@ -90,6 +90,17 @@ class StubRunner:
         """From now on ``image`` (no tag means ``latest``) is ``function``; what runs already is not touched."""
         with self._lock:
             self._functions[_tagged(image)] = function
+
+    @property
+    def functions(self) -> Mapping[str, Stub]:
+        """All that are registered, by image."""
+        with self._lock:
+            return dict(self._functions)
+
+    def start_with(self, functions: Mapping[str, Stub]) -> None:
+        """Have these registered, and no other."""
+        with self._lock:
+            self._functions = dict(functions)
 
     def has(self, image: str) -> bool:
         """Whether a function stands for this image."""

@@ -14,6 +14,9 @@ from abacito.workers.worker import Visit
 
 log = logging.getLogger(__name__)
 
+# While nothing can be begun a stop is noticed within so many seconds.
+_LOOK_AGAIN_S = 0.5
+
 
 class Poller:
     """Long-polls each command queue and nothing else, so what an idle actor costs is nothing.
@@ -52,15 +55,16 @@ class Poller:
     def _run(self, queue: str) -> None:
         stopping = self._workshop.stopping
         while not stopping.is_set():
-            if not self._is_one_free(0.5):
+            if not (self._is_one_free(_LOOK_AGAIN_S) and self._workshop.hold.wait(_LOOK_AGAIN_S)):
                 continue
             ring = self._receive(queue)
             if ring is None or stopping.is_set():
                 continue
-            if self._free.acquire(blocking=False):
-                self._pool.submit(self._visit, ring)
-            else:  # the other queues were quicker
-                self._give_back(ring)
+            with self._workshop.hold.passing() as may_begin:
+                if may_begin and self._free.acquire(blocking=False):
+                    self._pool.submit(self._visit, ring)
+                else:  # held meanwhile, or the other queues were quicker
+                    self._give_back(ring)
 
     def _is_one_free(self, within_s: float) -> bool:
         """Whether there is a thread; it is not taken, or the poll of an idle queue would keep it from the others."""

@@ -45,6 +45,7 @@ from abacito.abaco.tenant import Tenant
 from abacito.abaco.tokens import Tokens
 from abacito.abaco.worker import HALT_ALL, Slot, WorkerStatus
 from abacito.workers.environment import environment, had_of
+from abacito.workers.hold import Hold
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Workshop:
     retirement: Retirement
     clock: Clock
     pace: Pace
+    hold: Hold
     news: News
     tenant: Callable[[str], Tenant]
     stopping: threading.Event

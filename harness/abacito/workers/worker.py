@@ -237,7 +237,11 @@ class Visit:
                 self._workshop.slots.drain(slot)
 
     def _next(self, heart: Heart) -> str | None:
-        """Receive and claim; the execution that is ours now, or None when nothing more can be had."""
+        """Receive and claim; the execution that is ours now, or None when nothing more can be had or is to begin."""
+        with self._workshop.hold.passing() as may_begin:
+            return self._received(heart) if may_begin else None
+
+    def _received(self, heart: Heart) -> str | None:
         while True:
             heart.renew()
             delivery = self._workshop.mailboxes.receive(self._key, MESSAGE_VISIBILITY_S)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -20,14 +21,16 @@ from moto.core.exceptions import ServiceException
 from moto.core.models import botocore_stubber
 from moto.core.request import Request, normalize_request
 from moto.core.responses import ActionResult
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.responses import DynamoResult
 from moto.s3.models import s3_backends
+from moto.sqs.models import Message
 from werkzeug.exceptions import HTTPException
 
 from abacito.abaco.time import real_monotonic
 from abacito.aws.embedded.direct import Refused, answer_directly, copied
-from abacito.aws.embedded.objects import PLAIN_OBJECT, OwnS3
-from abacito.aws.embedded.queue import REGION, FlatSqs, NothingYet
+from abacito.aws.embedded.objects import PLAIN_OBJECT, OwnS3, SavedObject
+from abacito.aws.embedded.queue import REGION, FlatQueue, FlatSqs, NothingYet
 from abacito.aws.embedded.responses import ITEM_ACTIONS, RESPONSES, Answer, Service
 from abacito.aws.embedded.table import FlatDynamo
 from abacito.aws.embedded.tracking import untracked
@@ -45,6 +48,15 @@ _DIRECT: dict[str, dict[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """All that an engine held at one instant, by moto's own objects, which are shared and never changed."""
+
+    tables: Mapping[str, dict[DynamoType, Any]]
+    objects: Mapping[str, Mapping[str, SavedObject]]
+    queues: Mapping[str, tuple[FlatQueue, tuple[Message, ...]]]
+
+
 class _Account:
     """One life of an engine's data, from a reset to the next. Its methods are called with the engine's lock held."""
 
@@ -53,7 +65,8 @@ class _Account:
         self.is_over = False
         self.sqs = FlatSqs(self.id, monotonic)
         self.s3 = OwnS3("aws", self.id)
-        self._backends = {"dynamodb": FlatDynamo(REGION, self.id), "sqs": self.sqs, "s3": self.s3}
+        self.dynamodb = FlatDynamo(REGION, self.id)
+        self._backends = {"dynamodb": self.dynamodb, "sqs": self.sqs, "s3": self.s3}
 
     def answer(self, service: Service, request: Request) -> Answer:
         """moto's answer to what is no direct call."""
@@ -85,6 +98,17 @@ class _Account:
                 raise Refused(int(error.code or 500), dict(error.get_headers()), str(error.description)) from error
         answer: Any = done.result or {}
         return dict(answer) if isinstance(done, DynamoResult) else copied(answer)  # a DynamoResult is a copy already
+
+    def saved(self) -> Saved:
+        """All of it now."""
+        return Saved(self.dynamodb.saved(), self.s3.saved(), self.sqs.saved())
+
+    def go_back(self, saved: Saved, keeps: Callable[[str], bool]) -> None:
+        """Have just this, but for the items whose partition key is to be kept."""
+        self.dynamodb.go_back(saved.tables, keeps)
+        with untracked("s3", self.id):
+            self.s3.go_back(saved.objects)
+        self.sqs.go_back(saved.queues)
 
     def forget(self) -> None:
         """Long polls end; nothing of it stays in moto."""
@@ -156,6 +180,20 @@ class Engine:
         with self._lock:
             old, self._account = self._account, _Account(self._monotonic)
             old.forget()
+
+    def save(self) -> Saved:
+        """All that is there at this instant; it costs about as much as there are long logs and messages waiting."""
+        with self._lock:
+            return self._account.saved()
+
+    def go_back(self, saved: Saved, keeps: Callable[[str], bool] = lambda _: False) -> None:
+        """Have just that in the same tables and buckets again, at about the same cost, as often as one likes.
+
+        Items whose partition key ``keeps`` holds of are left as they are now. Messages that were in somebody's hand are
+        waiting again.
+        """
+        with self._lock:
+            self._account.go_back(saved, keeps)
 
     def interrupt(self) -> None:
         """Until ``resume`` a long poll, also one under way, answers at once with what it finds, maybe nothing."""

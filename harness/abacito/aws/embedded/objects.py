@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.response import StreamingBody
 from moto.s3.exceptions import BucketAlreadyExists, InvalidBucketName, MissingBucket
@@ -15,6 +15,9 @@ from moto.s3.models import MAX_BUCKET_NAME_LENGTH, MIN_BUCKET_NAME_LENGTH, FakeB
 
 _PLAIN_KEY = re.compile(r"[\w.-]+(/[\w.-]+)*", re.ASCII)
 PLAIN_OBJECT = {"PutObject": {"Bucket", "Key", "Body"}, "GetObject": {"Bucket", "Key"}}
+
+#: An object's tag, by which equal ones are known, and its bytes.
+SavedObject: TypeAlias = tuple[str, bytes]
 
 
 class OwnS3(S3Backend):
@@ -36,6 +39,22 @@ class OwnS3(S3Backend):
         if bucket_name not in self.buckets:
             raise MissingBucket(bucket=bucket_name)
         return self.buckets[bucket_name]
+
+    def saved(self) -> dict[str, dict[str, SavedObject]]:
+        """Each bucket's objects now, as they were put."""
+        return {name: {key: (found.etag, found.value) for key, found in bucket.keys.items()}
+                for name, bucket in self.buckets.items()}  # fmt: skip
+
+    def go_back(self, saved: Mapping[str, Mapping[str, SavedObject]]) -> None:
+        """Have just these objects in the buckets that there are."""
+        for name, bucket in self.buckets.items():
+            wanted = saved.get(name, {})
+            for key in [key for key in bucket.keys if key not in wanted]:
+                bucket.keys.pop(key)
+            for key, (etag, value) in wanted.items():
+                found = bucket.keys.get(key)
+                if found is None or found.etag != etag:
+                    self.put_object(name, key, value)
 
     def answer_plainly(self, operation: str, asked: dict[str, Any]) -> dict[str, Any] | None:
         """Put or get an object as it is, in a bucket without rules; None, and nothing is done, for all else."""

@@ -7,7 +7,7 @@ import heapq
 import itertools
 import threading
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -108,6 +108,11 @@ class FlatQueue(Unlisted, Queue):
         return [entry.message for entry in self._entries.values() if entry.state is _State.READY]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it, visible or not."""
+        return not self._entries
+
+    @property
     def approximate_number_of_messages(self) -> int:
         """How many are visible; exact."""
         return self._count(_State.READY)
@@ -183,6 +188,22 @@ class FlatQueue(Unlisted, Queue):
     def purge(self) -> None:
         """Remove all messages."""
         self._empty()
+
+    def saved(self) -> tuple[Message, ...]:
+        """All messages by arrival, wherever they stand; nobody is to change them."""
+        self._settle()
+        return tuple(_unread(entry.message) for entry in self._entries.values())
+
+    def go_back(self, saved: Iterable[Message]) -> None:
+        """Have just these in it, all ready: whoever had one in hand is told that his receipt is not good."""
+        self._empty()
+        for message in map(_unread, saved):
+            entry = _Entry(message, next(self._numbers), self._monotonic())
+            self._entries[entry.number] = entry
+            if message.deduplication_id:
+                self._by_dedup[message.deduplication_id] = entry
+            self._make_ready(entry)
+        self.changed()
 
     def due_in(self) -> float | None:
         """Seconds until the next hidden or delayed message becomes visible; None when there is none."""
@@ -271,6 +292,14 @@ class FlatQueue(Unlisted, Queue):
         return entry.message.group_id if self.fifo_queue else None
 
 
+def _unread(message: Message) -> Message:
+    """The same as it was sent."""
+    twin = copy.copy(message)
+    twin.receipt_handle, twin._old_receipt_handles = None, []
+    twin.approximate_receive_count, twin.approximate_first_receive_timestamp = 0, None
+    return twin
+
+
 def _receipts(entry: _Entry) -> list[str]:
     return [receipt for receipt in entry.message.all_receipt_handles if receipt]
 
@@ -320,10 +349,27 @@ class FlatSqs(SQSBackend):
         """Hide a message for so long from now; 0 gives it back. Raises ReceiptHandleIsInvalid."""
         self._flat(queue_name).hide(receipt_handle, int(visibility_timeout))
 
+    def saved(self) -> dict[str, tuple[FlatQueue, tuple[Message, ...]]]:
+        """Each queue by name, and what is in it now."""
+        return {name: (queue, queue.saved()) for name, queue in self._all().items()}
+
+    def go_back(self, saved: Mapping[str, tuple[FlatQueue, tuple[Message, ...]]]) -> None:
+        """Have just these queues, and this in them."""
+        before = self._all()
+        self.queues = {name: queue for name, (queue, _) in saved.items()}
+        for queue, messages in saved.values():
+            if messages or not queue.is_empty:
+                queue.go_back(messages)
+        for name in before.keys() - saved.keys():
+            before[name].changed()
+
     def wake(self) -> None:
         """Let every long poll look again."""
-        for queue in list(self.queues):
-            self._flat(queue).changed()
+        for queue in self._all().values():
+            queue.changed()
+
+    def _all(self) -> dict[str, FlatQueue]:
+        return {name: self._flat(name) for name in self.queues}
 
     def _flat(self, name: str) -> FlatQueue:
         queue = self.get_queue(name)

@@ -6,7 +6,7 @@ import bisect
 import copy
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from moto.dynamodb.comparisons import create_condition_expression_parser
@@ -23,11 +23,22 @@ def _value(key: DynamoType) -> Any:
 
 
 class Partition(dict[DynamoType, Item]):
-    """The items of one partition key by sort key, with the sort keys in order."""
+    """The items of one partition key by sort key, with the sort keys in order.
 
-    def __init__(self) -> None:
+    ``owner`` alone may write to it; for anybody else there is ``copy_for``.
+    """
+
+    def __init__(self, owner: object = None) -> None:
         super().__init__()
+        self.owner = owner
         self._order: list[DynamoType] = []
+
+    def copy_for(self, owner: object) -> Partition:
+        """Another with the very same items: none is ever changed, only replaced."""
+        twin = Partition(owner)
+        dict.update(twin, self)
+        twin._order = list(self._order)
+        return twin
 
     def __setitem__(self, key: DynamoType, item: Item) -> None:
         if key not in self:
@@ -98,13 +109,40 @@ class Partition(dict[DynamoType, Item]):
 
 
 class FlatTable(Unlisted, Table):
-    """moto's table, but a query by the table's own key costs a page. Index queries and scans cost the table."""
+    """moto's table, but a query by the table's own key costs a page. Index queries and scans cost the table.
+
+    ``saved`` costs a dict's copy: from then on a partition is copied when it is first written to, an item replaced and
+    not changed.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_in_transaction = False
+        self._owner = object()
         if self.has_range_key:
-            self.items = defaultdict(Partition)
+            self.items = defaultdict(self._partition)
+
+    def saved(self) -> dict[DynamoType, Any]:
+        """All that is in it now, to be read by anybody, and never to be changed."""
+        self._owner = object()
+        return dict(self.items)
+
+    def go_back(self, saved: dict[DynamoType, Any]) -> None:
+        """Have just this in it again."""
+        self._owner = object()
+        if self.has_range_key:
+            self.items = defaultdict(self._partition, saved)
+        else:
+            self.items = dict(saved)  # type: ignore[assignment] # so does moto
+
+    def _partition(self) -> Partition:
+        return Partition(self._owner)
+
+    def _own(self, hash_key: DynamoType) -> None:
+        """Have the partition, if there is one, be this table's alone."""
+        found = self.items.get(hash_key)
+        if isinstance(found, Partition) and found.owner is not self._owner:
+            self.items[hash_key] = found.copy_for(self._owner)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FlatTable:
         if self.is_in_transaction:
@@ -112,6 +150,7 @@ class FlatTable(Unlisted, Table):
         twin = object.__new__(FlatTable)  # type: ignore[type-abstract]
         memo[id(self)] = twin
         twin.__dict__ = copy.deepcopy(self.__dict__, memo)
+        twin._owner = object()
         return twin
 
     def get_item(
@@ -125,18 +164,26 @@ class FlatTable(Unlisted, Table):
             return None
         return super().get_item(hash_key, range_key, projection_expression)
 
+    def put_item(self, item_attrs: dict[str, Any], *args: Any, **kwargs: Any) -> Item:
+        """As moto, which refuses an item without its key."""
+        if self.has_range_key and self.hash_key_attr in item_attrs:
+            self._own(DynamoType(item_attrs[self.hash_key_attr]))
+        return super().put_item(item_attrs, *args, **kwargs)
+
     def delete_item(self, hash_key: DynamoType, range_key: DynamoType | None) -> Item | None:
         """Remove the item, and with the last one its partition."""
+        self._own(hash_key)
         item = super().delete_item(hash_key, range_key)
         if self.has_range_key and not self.items[hash_key]:
             del self.items[hash_key]
         return item
 
-    def restore(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item | None) -> None:
-        """Put things back to this."""
+    def place(self, hash_key: DynamoType, range_key: DynamoType | None, item: Item | None) -> None:
+        """Have this there, whatever was."""
         if item is None:
             self.delete_item(hash_key, range_key)
         elif range_key:
+            self._own(hash_key)
             self.items[hash_key][range_key] = item
         else:
             self.items[hash_key] = item  # type: ignore[assignment] # so does moto
@@ -194,12 +241,41 @@ class FlatDynamo(DynamoDBBackend):
         self.tables[name] = FlatTable(name, account_id=self.account_id, region=self.region_name, **kwargs)  # type: ignore[abstract]
         return self.tables[name]
 
+    def saved(self) -> dict[str, dict[DynamoType, Any]]:
+        """What is in each table now."""
+        return {name: self._flat(name).saved() for name in self.tables}
+
+    def go_back(self, saved: Mapping[str, dict[DynamoType, Any]], keeps: Callable[[str], bool]) -> None:
+        """Have just this in the tables that there are, but for the partitions that are to be kept."""
+        for name in self.tables:
+            table, partitions = self._flat(name), dict(saved.get(name, {}))
+            for key in [key for key in partitions if keeps(key.value)]:
+                del partitions[key]
+            partitions.update((key, found) for key, found in table.items.items() if keeps(key.value))
+            table.go_back(partitions)
+
+    def _flat(self, name: str) -> FlatTable:
+        table = self.tables[name]
+        assert isinstance(table, FlatTable)
+        return table
+
     def update_item(self, table_name: str, key: dict[str, Any], **asked: Any) -> Item:  # type: ignore[override] # as above
         """The item afterwards. Plain updates are done by hand; the rest, and what is refused, in moto's own way."""
         named = {theirs: asked.get(ours) for theirs, ours in PLAIN_PARAMETERS.items()}
         is_old = asked.get("attribute_updates") or asked.get("expected")
         plain = None if is_old else self.update_plainly({"TableName": table_name, "Key": key, **named})
-        return super().update_item(table_name, key, **asked) if plain is None else plain
+        if plain is not None:
+            return plain
+        self._replace_by_twin(table_name, key)
+        return super().update_item(table_name, key, **asked)
+
+    def _replace_by_twin(self, table_name: str, key: dict[str, Any]) -> None:
+        """moto is about to change the item itself, which may be somebody's who was given it."""
+        table = self.tables.get(table_name)
+        if isinstance(table, FlatTable) and key.keys() == set(table.table_key_attrs):
+            place = self.get_keys_value(table, key)
+            if (item := table.get_item(*place)) is not None:
+                table.place(*place, copy.deepcopy(item))
 
     def update_plainly(self, asked: dict[str, Any]) -> Item | None:
         """The item afterwards; None, and nothing is done, when it is not plain, or to be refused.
@@ -216,20 +292,22 @@ class FlatDynamo(DynamoDBBackend):
         condition = create_condition_expression_parser(asked.get("ConditionExpression"), names, values)
         operator = condition.parse()
         used = {*change.placeholders, *condition.expr_attr_names_found, *condition.expr_attr_values_found}
-        item = table.get_item(*self.get_keys_value(table, key))
+        place = self.get_keys_value(table, key)
+        item = table.get_item(*place)
         attributes = change.applied(item)
         if attributes is None or {*(names or ()), *(values or ())} - used or not operator.expr(item):
             return None
         if item is None:
-            item = table.put_item(key)
-        item.attrs.clear()
+            table.put_item(key)  # checks the key
+        changed = Item(*place, {})
         # update(), for moto weighs the whole item whenever an attribute is set by itself.
-        item.attrs.update({**{name: DynamoType(value) for name, value in key.items()}, **attributes})
-        return item
+        changed.attrs.update({**{name: DynamoType(value) for name, value in key.items()}, **attributes})
+        table.place(*place, changed)
+        return changed
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
-        """All or nothing, as moto; but what moto would go back to is a copy of the items, not of the whole tables."""
-        before = [(*place, copy.deepcopy(place[0].get_item(*place[1:]))) for place in self._places(transact_items)]
+        """All or nothing, as moto; but what it would go back to are the items, not copies of the whole tables."""
+        before = [(*place, place[0].get_item(*place[1:])) for place in self._places(transact_items)]
         tables = {id(table): table for table, *_ in before}.values()
         for table in tables:
             table.is_in_transaction = True
@@ -237,7 +315,7 @@ class FlatDynamo(DynamoDBBackend):
             super().transact_write_items(transact_items)
         except BaseException:  # whatever it was, it must not leave half a transaction
             for table, hash_key, range_key, item in before:
-                table.restore(hash_key, range_key, item)
+                table.place(hash_key, range_key, item)
             raise
         finally:
             for table in tables:
