@@ -36,14 +36,12 @@ class Snapshot:
         saved: Saved,
         functions: Mapping[str, Callable[..., Any]],
         idle: Mapping[str, tuple[Slot, datetime]],
+        waiting: int,
         contents: Callable[[], Contents],
     ) -> None:
         self.saved, self.functions, self.idle, self._contents = saved, functions, idle, contents
-
-    @property
-    def waiting(self) -> int:
-        """How many messages and rings waited in all queues; what was running then waits, too."""
-        return sum(len(messages) for _, messages in self.saved.queues.values())
+        #: How many messages wait in it.
+        self.waiting = waiting
 
     def to_bytes(self) -> bytes:
         """What ``save`` writes."""
@@ -94,7 +92,7 @@ class Worlds:
             plain = self._snapshots.contents(saved, **about)
             return plain.model_copy(update=self._key()) if plain.has_secrets else plain
 
-        return Snapshot(saved, functions, self._retirement.idle, contents)
+        return Snapshot(saved, functions, self._retirement.idle, self._snapshots.waiting(saved), contents)
 
     def renew(self) -> None:
         """Throw everything away, users' tokens too."""
@@ -132,8 +130,8 @@ class Worlds:
                 self._engine.go_back(before)
                 self._forget()
                 raise
-            self._hold_if(contents.waiting)
-        self._home = self.take()
+            self._home = self.take()
+            self._hold_if(self._home.waiting)
         self._warn_of_functions(contents)
         return contents
 

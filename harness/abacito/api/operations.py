@@ -76,7 +76,7 @@ _NOTHING = Operation(NULL)
 _MESSAGE_FIELD: Schema = {"type": "object", "properties": {"message": TEXT}, "required": ["message"]}
 
 _CLOCK: Mapping[int, Content] = {200: {"application/json": ref("Clock")}}
-_FILE: Content = {"application/gzip": _BINARY}
+_FILE: Content = {"application/octet-stream": _BINARY}
 _PAUSE: Mapping[int, Content] = {200: {"application/json": ref("Pause")}}
 _FAULTS = Operation(plain={200: {"application/json": ref("SetFaults")}}, refuses=(400,), is_public=True)
 

@@ -137,9 +137,7 @@ class SqsRings:
             QueueUrl=self._url(queue), WaitTimeSeconds=wait_s, VisibilityTimeout=visibility_s, MaxNumberOfMessages=1
         )
         for message in answer.get("Messages", []):
-            body = json.loads(message["Body"])
-            ring = Ring(**{**body, "actor": ActorKey(**body["actor"])})
-            return RingInHand(ring, message["MessageId"], message["ReceiptHandle"], queue)
+            return RingInHand(ring_of(message["Body"]), message["MessageId"], message["ReceiptHandle"], queue)
         return None
 
     def hide(self, ring: RingInHand, seconds: int) -> None:
@@ -166,6 +164,12 @@ class SqsRings:
     def _url(self, queue: str) -> str:
         name = keys.command_name(self._namespace, queue)
         return self._queues.url(name) or self._queues.create(name)
+
+
+def ring_of(body: str) -> Ring:
+    """The ring that a message on a command queue is."""
+    found = json.loads(body)
+    return Ring(**{**found, "actor": ActorKey(**found["actor"])})
 
 
 class SqsEvents:

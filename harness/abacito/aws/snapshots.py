@@ -6,15 +6,19 @@ import gzip
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from botocore.exceptions import ClientError
+from pydantic import AfterValidator, AwareDatetime, Base64Bytes, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
+from abacito.abaco.actor import ActorKey
 from abacito.abaco.errors import Malformed
+from abacito.abaco.execution import ExecutionKey
 from abacito.aws import keys
 from abacito.aws.embedded.engine import Engine, Saved
-from abacito.aws.mailboxes import Queues
+from abacito.aws.embedded.queue import Letter
+from abacito.aws.mailboxes import Queues, ring_of
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
@@ -23,18 +27,22 @@ if TYPE_CHECKING:
 VERSION = 1
 
 _MARK = "abacito_snapshot"
+_GZIP = b"\x1f\x8b"  # RFC 1952, 2.3.1
+_NONE = "it is no snapshot: abacito snapshot save writes one"
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Letter(_Part):
-    """A message in a queue."""
+#: An item as DynamoDB's API has it, of the types that ours are of; bytes in base64.
+Record: TypeAlias = dict[str, dict[Literal["S", "N", "B", "BOOL"], str | bool]]
 
-    body: str
-    group: str | None = None
-    once: str | None = Field(default=None, description="Its deduplication id.")
+
+def _keyed(item: Record) -> Record:
+    if not all(isinstance(item.get(name, {}).get("S"), str) for name in ("pk", "sk")):
+        raise ValueError("it has no pk and sk, which are texts")
+    return item
 
 
 class Contents(_Part):
@@ -50,14 +58,9 @@ class Contents(_Part):
     key: str | None = None
     key_mark: str | None = None
     functions: tuple[str, ...] = ()
-    items: tuple[dict[str, dict[str, JsonValue]], ...]
+    items: tuple[Annotated[Record, AfterValidator(_keyed)], ...]
     objects: dict[str, Base64Bytes]
     queues: dict[str, tuple[Letter, ...]]
-
-    @property
-    def waiting(self) -> int:
-        """How many messages and rings wait in all queues."""
-        return sum(map(len, self.queues.values()))
 
     @property
     def has_secrets(self) -> bool:
@@ -77,15 +80,10 @@ class Contents(_Part):
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """From a file's. Raises Malformed for what is none, for a part of one, and for a newer one."""
-        try:
-            document = from_json(gzip.decompress(data))
-        except (EOFError, zlib.error) as error:
-            raise Malformed("it is a part of a snapshot only, or damaged: save or copy it again") from error
-        except (OSError, ValueError) as error:
-            raise Malformed("it is no snapshot: abacito snapshot save writes one") from error
+        document = _document(data)
         version = document.get(_MARK) if isinstance(document, dict) else None
         if not isinstance(version, int):
-            raise Malformed("it is no snapshot: abacito snapshot save writes one")
+            raise Malformed(_NONE)
         if version > VERSION:
             made_by = document.get("made_by")
             raise Malformed(
@@ -97,6 +95,17 @@ class Contents(_Part):
             first = error.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise Malformed(f"it is no snapshot, though it says so: {place}: {first['msg']}") from error
+
+
+def _document(data: bytes) -> Any:
+    if not data.startswith(_GZIP):
+        raise Malformed(_NONE)
+    try:
+        return from_json(gzip.decompress(data))
+    except (EOFError, OSError, zlib.error) as error:
+        raise Malformed("it is a part of a snapshot only, or damaged: save or copy it again") from error
+    except ValueError as error:
+        raise Malformed(_NONE) from error
 
 
 class Snapshots:
@@ -119,7 +128,13 @@ class Snapshots:
         )  # fmt: skip
 
     def fill(self, contents: Contents) -> None:
-        """Have all of it there, beside what is there. Nothing of it may be."""
+        """Have all of it there, where nothing of it may be yet. Raises Malformed for what the engine refuses."""
+        try:
+            self._fill(contents)
+        except (ClientError, ValueError) as error:
+            raise Malformed(f"it is no snapshot, though it says so: {error}") from error
+
+    def _fill(self, contents: Contents) -> None:
         dynamodb, s3 = self._engine.client("dynamodb"), self._engine.client("s3")
         for item in contents.items:
             dynamodb.put_item(TableName=self._namespace, Item={name: _read(value) for name, value in item.items()})
@@ -127,34 +142,49 @@ class Snapshots:
             s3.put_object(Bucket=self._bucket_name, Key=key, Body=value)
         queues = Queues(self._engine.client("sqs"))
         for name, letters in contents.queues.items():
-            _post(queues, self._prefix + name, letters)
+            queues.create(self._prefix + name, **({"FifoQueue": "true"} if name.endswith(".fifo") else {}))
+            self._engine.deliver(self._prefix + name, letters)
+
+    def waiting(self, saved: Saved) -> int:
+        """How many messages would be run from there on: those in mailboxes, and those that workers were about to.
+
+        An execution that ran is none of them: without its container it is in ERROR.
+        """
+        in_mailboxes = sum(
+            len(messages) for name, (_, messages) in saved.queues.items() if name.startswith(self._prefix + "m-")
+        )
+        events = saved.queues.get(keys.events_name(self._namespace), (None, ()))[1]
+        return in_mailboxes + len(events) + sum(1 for actor in self._rung(saved) if self._is_about_to(saved, actor))
+
+    def _rung(self, saved: Saved) -> set[ActorKey]:
+        """The actors that somebody was to look after."""
+        rings = (messages for name, (_, messages) in saved.queues.items() if name.startswith(self._prefix + "c-"))
+        return {ring_of(message.body).actor for messages in rings for message in messages}
+
+    def _is_about_to(self, saved: Saved, actor: ActorKey) -> bool:
+        items = saved.partition(self._namespace, keys.partition(actor))
+        named = (item.get("execution", {}).get("S") for sk, item in items.items() if sk.startswith(keys.SLOT))
+        places = (keys.execution(ExecutionKey(actor, execution))[1] for execution in named if execution)
+        return any(items.get(place, {}).get("status") == {"S": "SUBMITTED"} for place in places)
 
     @property
     def _prefix(self) -> str:
         return f"{self._namespace}-"
 
-    def _items(self, saved: Saved) -> Iterator[dict[str, dict[str, Any]]]:
+    def _items(self, saved: Saved) -> Iterator[Record]:
         for partition in saved.tables.get(self._namespace, {}).values():
             for item in partition.values():
                 yield {name: _written(value) for name, value in item.to_json()["Attributes"].items()}
 
 
-def _post(queues: Queues, name: str, letters: tuple[Letter, ...]) -> None:
-    url = queues.create(name, **({"FifoQueue": "true"} if name.endswith(".fifo") else {}))
-    for letter in letters:
-        named = {"MessageDeduplicationId": letter.once, "MessageGroupId": letter.group}
-        given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-        queues.client.send_message(QueueUrl=url, MessageBody=letter.body, **given)
-
-
 def _letter(message: Message) -> Letter:
-    return Letter(body=message.body, group=message.group_id, once=message.deduplication_id)
+    return Letter(message.id, message.body, message.group_id, message.deduplication_id)
 
 
-def _written(value: Mapping[str, Any]) -> dict[str, Any]:
+def _written(value: Mapping[Any, Any]) -> dict[Any, Any]:
     """As JSON can say it."""
     return {kind: b64encode(given).decode() if isinstance(given, bytes) else given for kind, given in value.items()}
 
 
-def _read(value: Mapping[str, Any]) -> dict[str, Any]:
+def _read(value: Mapping[Any, Any]) -> dict[Any, Any]:
     return {kind: b64decode(given) if kind == "B" else given for kind, given in value.items()}

@@ -13,7 +13,6 @@ from abacito.api.parameters import json_body
 bp = Blueprint("control_worlds", __name__, url_prefix="/_abacito")
 bp.before_request(only_from_here)
 
-SNAPSHOT_TYPE = "application/gzip"
 _EMPTY = {"to": "empty"}
 
 
@@ -21,7 +20,7 @@ _EMPTY = {"to": "empty"}
 def save_snapshot() -> Response:
     """All that there is at this instant, as a file for another emulator: actors, executions, logs, state, aliases,
     configs and the time; users' tokens and Python functions are not in it."""
-    return Response(abaco().worlds.snapshot().to_bytes(), content_type=SNAPSHOT_TYPE)
+    return Response(abaco().worlds.snapshot().to_bytes(), content_type="application/octet-stream")
 
 
 @bp.put("/snapshot")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -30,7 +30,7 @@ from werkzeug.exceptions import HTTPException
 from abacito.abaco.time import real_monotonic
 from abacito.aws.embedded.direct import Refused, answer_directly, copied
 from abacito.aws.embedded.objects import PLAIN_OBJECT, OwnS3, SavedObject
-from abacito.aws.embedded.queue import REGION, FlatQueue, FlatSqs, NothingYet
+from abacito.aws.embedded.queue import REGION, FlatQueue, FlatSqs, Letter, NothingYet
 from abacito.aws.embedded.responses import ITEM_ACTIONS, RESPONSES, Answer, Service
 from abacito.aws.embedded.table import FlatDynamo
 from abacito.aws.embedded.tracking import untracked
@@ -55,6 +55,11 @@ class Saved:
     tables: Mapping[str, dict[DynamoType, Any]]
     objects: Mapping[str, Mapping[str, SavedObject]]
     queues: Mapping[str, tuple[FlatQueue, tuple[Message, ...]]]
+
+    def partition(self, table: str, pk: str) -> dict[str, dict[str, Any]]:
+        """The items of one partition by their sort key, as DynamoDB's API has them."""
+        found = self.tables.get(table, {}).get(DynamoType({"S": pk}), {})
+        return {key.value: item.to_json()["Attributes"] for key, item in found.items()}
 
 
 class _Account:
@@ -194,6 +199,11 @@ class Engine:
         """
         with self._lock:
             self._account.go_back(saved, keeps)
+
+    def deliver(self, queue: str, letters: Iterable[Letter]) -> None:
+        """Have just these messages in a queue, under the ids that they had."""
+        with self._lock:
+            self._account.sqs.deliver(queue, letters)
 
     def interrupt(self) -> None:
         """Until ``resume`` a long poll, also one under way, answers at once with what it finds, maybe nothing."""

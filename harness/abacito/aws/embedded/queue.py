@@ -8,6 +8,7 @@ import itertools
 import threading
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -62,6 +63,23 @@ class NothingYet(Exception):
         with self._queue.news:
             while self._queue.version == self._version and (left := until - real_monotonic()) > 0:
                 self._queue.news.wait(left)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it was sent; ``once``: its deduplication id."""
+
+    id: str
+    body: str
+    group: str | None = None
+    once: str | None = None
+
+    def to_message(self) -> Message:
+        """moto's own."""
+        message = Message(self.id, self.body)
+        message.group_id, message.deduplication_id = self.group, self.once
+        message.mark_sent()
+        return message
 
 
 class FlatQueue(Unlisted, Queue):
@@ -362,6 +380,10 @@ class FlatSqs(SQSBackend):
                 queue.go_back(messages)
         for name in before.keys() - saved.keys():
             before[name].changed()
+
+    def deliver(self, queue_name: str, letters: Iterable[Letter]) -> None:
+        """Have just these in it."""
+        self._flat(queue_name).go_back(letter.to_message() for letter in letters)
 
     def wake(self) -> None:
         """Let every long poll look again."""
