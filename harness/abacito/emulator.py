@@ -57,7 +57,7 @@ from abacito.aws.snapshots import Snapshots
 from abacito.cipher import FernetCipher
 from abacito.client import Abaco
 from abacito.containers import actor_tls
-from abacito.containers.choice import ByImage, choose
+from abacito.containers.choice import ByImage, DockerOptions, choose
 from abacito.containers.faulty import FaultyRunner
 from abacito.containers.folders import make_folder
 from abacito.containers.labels import DURABLE_LABEL, EMULATOR_LABEL, OWNER_LABEL, this_process
@@ -439,7 +439,8 @@ class Emulator:
             labels[DURABLE_LABEL] = "true"
         settings = self.settings
         shared = self._threads if settings.shared_namespace else 0
-        return choose(settings.runner, self._folder, labels, pull=settings.docker_pull, shared_namespaces=shared)
+        options = DockerOptions(labels, settings.docker_pull, shared, settings.keep_containers)
+        return choose(settings.runner, self._folder, options)
 
     @property
     def _threads(self) -> int:

@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the field names of the API, also of another server's; default: $ABACITO_CASE, or camel",
     )
     group.addoption(
+        "--abacito-keep-containers",
+        choices=("never", "failed", "always"),
+        default=None,
+        help="which containers stay in Docker after their end; default: $ABACITO_KEEP_CONTAINERS, or never",
+    )
+    group.addoption(
         "--abacito-target",
         metavar="URL",
         default=None,
@@ -90,7 +96,8 @@ def abacito_settings(request: pytest.FixtureRequest) -> Settings:
     from abacito.settings import Settings
 
     option = request.config.getoption
-    return Settings.read(port=0, runner=option("--abacito-runner"), case=option("--abacito-case"))
+    names = ("runner", "case", "keep_containers")
+    return Settings.read(port=0, **{name: option(f"--abacito-{name.replace('_', '-')}") for name in names})
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,7 @@ class Settings(BaseSettings, TenantSettings):
     endpoint_url: str | None = None
     docker_pull: bool = False
     shared_namespace: bool = True
+    keep_containers: Literal["never", "failed", "always"] = "never"
     callback_url: str | None = None
     actor_tls: bool = False
     auth: Literal["tokens", "jwt", "none"] = "tokens"

@@ -22,6 +22,11 @@ _EMULATOR = (
         default=None,
         help="Let Docker containers take turns in network namespaces, twice as fast, or give each its own.  [shared]",
     ),
+    click.option(
+        "--keep-containers",
+        type=click.Choice(["never", "failed", "always"]),
+        help="Which containers stay in Docker after their end, to be looked into.  [never]",
+    ),
     click.option("--case", type=click.Choice(["camel", "snake"]), help="Field names of the API.  [camel]"),
     click.option(
         "--auth",

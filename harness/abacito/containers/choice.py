@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from abacito.abaco.container import ContainerSpec
 from abacito.abaco.errors import Unavailable
 from abacito.abaco.ports import Container, Runner
+from abacito.containers.keeping import Keep
 from abacito.containers.stub import StubRunner
 
 log = logging.getLogger(__name__)
@@ -67,31 +69,45 @@ class ByImage:
         return self.stubs if self.stubs.has(image) else self.main
 
 
-def choose(kind: Kind, folder: Path, labels: Mapping[str, str], *, pull: bool, shared_namespaces: int) -> ByImage:
-    """The runner asked for, with sockets and scratch files under ``folder``; ``auto`` takes Docker if it answers.
+@dataclass(frozen=True, slots=True)
+class DockerOptions:
+    """How Docker is used.
 
-    ``shared_namespaces``: how many network namespaces Docker's containers may take turns in; 0: each has its own.
+    ``pull``: whether it may; ``shared_namespaces``: how many network namespaces containers may take turns in, 0: each
+    has its own; ``keep``: which containers stay after their end.
+    """
+
+    labels: Mapping[str, str]
+    pull: bool
+    shared_namespaces: int
+    keep: Keep
+
+
+def choose(kind: Kind, folder: Path, options: DockerOptions) -> ByImage:
+    """The runner asked for, with sockets and scratch files under ``folder``; ``auto`` takes Docker if it answers.
 
     Raises Unavailable when Docker was asked for by name and does not answer.
     """
-    return ByImage(_main(kind, folder, labels, pull, shared_namespaces), StubRunner())
+    return ByImage(_main(kind, folder, options), StubRunner())
 
 
-def _main(kind: Kind, folder: Path, labels: Mapping[str, str], pull: bool, shared_namespaces: int) -> Runner:
+def _main(kind: Kind, folder: Path, options: DockerOptions) -> Runner:
     if kind == "process":
-        return _process(folder)
+        return _process(folder, options)
     try:
-        return _docker(folder, labels, pull, shared_namespaces)
+        return _docker(folder, options)
     except Unavailable as error:
         if kind == "docker":
             raise
         log.warning("actors run as processes of this machine, which is not what Abaco does: %s", error)
-        return _process(folder)
+        return _process(folder, options)
 
 
-def _process(folder: Path) -> Runner:
+def _process(folder: Path, options: DockerOptions) -> Runner:
     from abacito.containers.process import ProcessRunner, bubblewrap
 
+    if options.keep != "never":
+        log.warning("keep_containers = %r: actors run as processes, which leave no container to be kept", options.keep)
     program = bubblewrap()
     if program is None:
         log.warning(
@@ -100,7 +116,7 @@ def _process(folder: Path) -> Runner:
     return ProcessRunner(folder, program)
 
 
-def _docker(folder: Path, labels: Mapping[str, str], pull: bool, shared_namespaces: int) -> Runner:
+def _docker(folder: Path, options: DockerOptions) -> Runner:
     from abacito.containers.daemon import connect
     from abacito.containers.docker import DockerRunner
     from abacito.containers.images import Images
@@ -108,4 +124,5 @@ def _docker(folder: Path, labels: Mapping[str, str], pull: bool, shared_namespac
 
     client = connect()
     remove_leftovers(client)
-    return DockerRunner(client, Images(client, pull), folder, labels, shared_namespaces)
+    images = Images(client, options.pull)
+    return DockerRunner(client, images, folder, options.labels, options.shared_namespaces, options.keep)

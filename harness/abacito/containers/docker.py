@@ -18,6 +18,7 @@ from abacito.containers import daemon
 from abacito.containers.channel import Channel
 from abacito.containers.docker_container import DockerContainer, remove
 from abacito.containers.images import Images
+from abacito.containers.keeping import Keep, is_kept
 from abacito.containers.labels import EMULATOR_LABEL, PAUSE_LABEL
 from abacito.containers.namespaces import Namespaces
 from abacito.containers.usage import Lanes, Meter
@@ -43,7 +44,8 @@ class DockerRunner:
 
     Sockets and pipes are kept under ``folder``: a short path that the daemon sees too. ``labels`` are put on each
     container, and must hold EMULATOR_LABEL: ``close`` removes by it. Up to ``shared_namespaces`` network
-    namespaces are kept to be lent to containers; 0: each container has its own.
+    namespaces are kept to be lent to containers; 0: each container has its own. ``keep``: which containers stay after
+    their end, for somebody to look into.
     """
 
     name = "docker"
@@ -55,8 +57,9 @@ class DockerRunner:
         folder: Path,
         labels: Mapping[str, str],
         shared_namespaces: int = 0,
+        keep: Keep = "never",
     ) -> None:
-        self._client = client
+        self._client, self._keep = client, keep
         self._images = images
         self._folder = folder
         self._labels = dict(labels)
@@ -95,7 +98,8 @@ class DockerRunner:
             meter = Meter(lane)
             id = self._create_in_namespace(spec, channel, meter, leaving)
             leaving.callback(self._held.pop, id, None)
-            made = DockerContainer(self._client, id, spec.log_limit, channel.drain, meter, leaving.pop_all())
+            rest = channel.drain, meter, leaving.pop_all(), self._keep
+            made = DockerContainer(self._client, id, spec.log_limit, *rest)
         self._held[id] = made
         return made
 
@@ -193,7 +197,7 @@ class DockerRunner:
         leaving.callback(self._held.pop, found["Id"], None)
         leaving.callback(_sweep, found["HostConfig"]["Binds"] or ())
         meter = Meter.of_found(labels, found["HostConfig"].get("CgroupParent") or "")
-        adopted = DockerContainer(self._client, found["Id"], limit, _nothing_to_drain, meter, leaving)
+        adopted = DockerContainer(self._client, found["Id"], limit, _nothing_to_drain, meter, leaving, self._keep)
         if labels.get(EMULATOR_LABEL) != self._emulator:
             return adopted  # not ours to clear
         return self._held.setdefault(found["Id"], adopted)
@@ -201,7 +205,8 @@ class DockerRunner:
     def _ours(self) -> Sequence[Mapping[str, Any]]:
         with daemon.asking(RunnerAway):
             label = f"{EMULATOR_LABEL}={self._emulator}"
-            return list(self._client.containers(all=True, filters={"label": label}))
+            found = self._client.containers(all=True, filters={"label": label})
+        return [each for each in found if not is_kept(each["Names"])]
 
     def _remove_all(self, *, with_namespaces: bool = False) -> None:
         for found in self._ours():

@@ -16,6 +16,7 @@ from abacito.abaco.container import ContainerEnd
 from abacito.abaco.errors import ContainerGone, RunnerAway, StartRefused
 from abacito.abaco.ports import ContainerState
 from abacito.containers import daemon
+from abacito.containers.keeping import Keep, is_wanted, kept_name
 from abacito.containers.log import Log
 from abacito.containers.usage import Meter
 from abacito.containers.watch import Watch, read_log
@@ -31,7 +32,8 @@ class DockerContainer:
     """A container of the daemon, by its id; never by its name, which another may take over.
 
     ``drain`` hands over the results in flight, ``meter`` tells what it has used; ``leaving`` is closed once the
-    container is removed. A watch is kept from ``start`` on, or from the first ``wait`` on a container that was found.
+    container is removed, or kept, when its end is one that ``keep`` is for. A watch is kept from ``start`` on, or from
+    the first ``wait`` on a container that was found.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class DockerContainer:
         drain: Callable[[], None],
         meter: Meter,
         leaving: ExitStack,
+        keep: Keep = "never",
     ) -> None:
         self._client = client
         self._id = id
@@ -49,6 +52,7 @@ class DockerContainer:
         self._drain = drain
         self._meter = meter
         self._leaving = leaving
+        self._keep = keep
         self._lock = threading.Lock()
         self._watch: Watch | None = None
         self._stoppers: list[threading.Thread] = []
@@ -109,9 +113,18 @@ class DockerContainer:
         stopper.start()
 
     def remove(self) -> None:
-        """Remove it, running or not, with its socket and pipe. Nothing happens if it is gone. Raises RunnerAway."""
-        remove(self._client, self._id)
+        """Remove it, running or not, with its socket and pipe. Nothing happens if it is gone. Raises RunnerAway.
+
+        One that is kept gets another name instead, and what to do with it is said.
+        """
+        if is_wanted(self._keep, self._end()):
+            keep(self._client, self._id)
+        else:
+            remove(self._client, self._id)
         self.release()
+
+    def _end(self) -> ContainerEnd | None:
+        return None if self._watch is None or self._watch.is_cut_off else self._watch.wait(0)
 
     def release(self) -> None:
         """Give back what this process holds for a container that is gone: threads, socket, pipe."""
@@ -134,6 +147,17 @@ class DockerContainer:
             pass
         except RunnerAway as error:
             log.warning("container %s is not stopped: %s", self._id, error)
+
+
+def keep(client: APIClient, id: str) -> None:
+    """Rename it, and say how to look into it; no matter if it is gone. Raises RunnerAway."""
+    try:
+        with daemon.asking(RunnerAway, daemon.GONE):
+            name = kept_name(client.inspect_container(id)["Config"]["Labels"].get("abacito.execution", id))
+            client.rename(id, name)
+    except ContainerGone:
+        return
+    log.warning("kept %s: docker logs %s; docker cp %s:/PATH .; docker rm %s", name, name, name, name)
 
 
 def remove(client: APIClient, id: str) -> None:

@@ -1,0 +1,28 @@
+"""Containers that are kept after their end, for somebody to look into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from abacito.abaco.container import ContainerEnd
+
+Keep: TypeAlias = Literal["never", "failed", "always"]
+
+#: Containers are never relabelled, but renamed: by this they are known, and left alone by whoever tidies up.
+PREFIX = "abacito-kept-"
+
+
+def is_wanted(keep: Keep, end: ContainerEnd | None) -> bool:
+    """Whether one that ended so is kept; one that never ended is not."""
+    return end is not None and (keep == "always" or (keep == "failed" and end.exit_code != 0))
+
+
+def kept_name(execution_id: str) -> str:
+    """What it is called from then on."""
+    return PREFIX + execution_id
+
+
+def is_kept(names: Iterable[str] | None) -> bool:
+    """Whether a container that the daemon lists under these names is one of them."""
+    return any(name.lstrip("/").startswith(PREFIX) for name in names or ())
