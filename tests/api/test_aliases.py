@@ -662,6 +662,16 @@ def test_a_refusal_under_an_alias_names_what_the_path_names(api: Api) -> None:
         assert api.refusal("GET", f"/actors/nick/{path}", 404) == "No actor found with id: nick."
 
 
+def test_an_execution_that_is_unknown_under_an_alias_is_told_by_the_alias(api: Api) -> None:
+    an_alias(api, an_actor(api))
+    absent = "No executions found with actor id of nick and execution id of E."
+
+    for user in ("jdoe", "admin"):
+        assert api.refusal("GET", "/actors/nick/executions/E", user=user) == absent
+        assert api.refusal("DELETE", "/actors/nick/executions/E", user=user) == absent
+        assert api.refusal("GET", "/actors/nick/executions/E/logs", user=user) == absent
+
+
 def test_an_alias_that_is_not_there_is_told_to_others_as_an_actor(api: Api) -> None:
     """spec: http-api-more #19"""
     path, gone = "/actors/aliases/nick", "Actor with identifier 'nick' not found"

@@ -56,13 +56,13 @@ def add_execution(identifier: str) -> Response:
 def get_execution(identifier: str, execution_id: str) -> Response:
     """One execution; its actor may be gone, then an admin still reads it."""
     key = actor_key(identifier, Level.READ)
-    return wire.ok(shown(existing(key, execution_id)), "Actor execution retrieved successfully.")
+    return wire.ok(shown(existing(key, execution_id, identifier)), "Actor execution retrieved successfully.")
 
 
 @bp.delete("/<execution_id>")
 def force_quit(identifier: str, execution_id: str) -> Response:
     """Have a running execution stopped; its record stays."""
-    execution = existing(actor_key(identifier, Level.UPDATE), execution_id)
+    execution = existing(actor_key(identifier, Level.UPDATE), execution_id, identifier)
     return wire.ok(None, abaco().halting.force_quit(execution))
 
 
@@ -72,7 +72,7 @@ def get_logs(identifier: str, execution_id: str) -> Response:
     if searching.is_asked():
         return searching.of_log(ExecutionKey(actor_key(identifier, Level.READ), execution_id))
     found = actor(identifier, Level.READ)
-    execution = existing(found.key, execution_id)
+    execution = existing(found.key, execution_id, identifier)
     text = abaco().executions.log(execution.key, abaco().clock.now(execution.key.actor.tenant))
     url = _url(execution)
     links = {
@@ -151,11 +151,11 @@ def _item(execution: Execution) -> dict[str, Any]:
     return wire.shown(fields, keep_nulls=True)
 
 
-def existing(actor: ActorKey, execution_id: str) -> Execution:
-    """The execution. Raises Absent."""
+def existing(actor: ActorKey, execution_id: str, identifier: str) -> Execution:
+    """The execution. Raises Absent, which names the actor as the path does."""
     found = abaco().executions.get(ExecutionKey(actor, execution_id))
     if found is None:
-        raise Absent(f"No executions found with actor id of {actor.id} and execution id of {execution_id}.")
+        raise Absent(f"No executions found with actor id of {identifier} and execution id of {execution_id}.")
     return found
 
 

@@ -19,8 +19,8 @@ def replay() -> Response:
     execution_id = request.args.get("execution", "")
     identifier = request.args.get("actor") or _actor_of(execution_id)
     found = actor(identifier, Level.EXECUTE)
-    again = abaco().messaging.replay(found, executions.existing(found.key, execution_id), caller().username)
-    return wire.ok(executions.shown(again))
+    execution = executions.existing(found.key, execution_id, identifier)
+    return wire.ok(executions.shown(abaco().messaging.replay(found, execution, caller().username)))
 
 
 def _actor_of(execution_id: str) -> str:

@@ -28,7 +28,7 @@ def wait() -> Response:
     deadline = abaco().pace.monotonic() + _seconds(request.args.get("within", "20s"))
     while True:
         news = abaco().news.count
-        found = executions.existing(key, execution_id)
+        found = executions.existing(key, execution_id, actor)
         if _has_ended(found):
             return wire.ok(executions.shown(found))
         left_s = deadline - abaco().pace.monotonic()
