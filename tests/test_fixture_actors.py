@@ -187,6 +187,18 @@ def test_shows_limits_has_those_of_its_actor_or_they_are_refused_by_name(
         assert execution.logs.splitlines()[1] in ("cpu: 50000", "cpu: 50000 100000")
 
 
+def test_sleep_loop_does_what_its_message_says_and_ends_when_it_is_halted(abaco: Abaco) -> None:
+    actor = abaco.register("abacosamples/sleep_loop").wait(within_s=60)
+
+    done = actor.send({"sleep": 0.01, "iterations": 2}).wait(60)
+    halted = actor.send("as it likes")
+    eventually(lambda: halted.logs, "sleeping 10 s, 6 times\n")
+    abaco.request("DELETE", halted.path)
+
+    assert (done.exit_code, done.logs) == (0, "sleeping 0.01 s, 2 times\niteration 1\niteration 2\ndone\n")
+    assert (halted.wait(60).status, halted.exit_code) == ("COMPLETE", 143)
+
+
 def test_deaf_is_halted_all_the_same(abaco: Abaco) -> None:
     """spec: execution #92; spec: execution #93"""
     execution = abaco.register("deaf").wait(within_s=60).send("300")
