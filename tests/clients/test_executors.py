@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cloudpickle
 import pytest
 
 from abacito.emulator import Emulator
@@ -41,16 +39,6 @@ def emulator() -> Iterator[Emulator]:
         yield found
 
 
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    """The bundled actor that runs functions, with the module that it needs; nothing can be installed offline."""
-    fixture = Path(__file__).resolve().parents[2] / "fixtures" / "actors" / "py3_func"
-    folder = tmp_path / "py3_func"
-    shutil.copytree(fixture, folder)
-    shutil.copytree(Path(cloudpickle.__file__).parent, folder / "cloudpickle", dirs_exist_ok=True)
-    return folder
-
-
 @pytest.mark.parametrize(
     ("client", "module", "kind"),
     [
@@ -60,11 +48,11 @@ def image(tmp_path: Path) -> Path:
 )
 @pytest.mark.walks("agavepy", "tapispy", steps=["executors", "async responses"])
 def test_an_executor_runs_functions_in_an_actor_and_fetches_their_values(
-    emulator: Emulator, image: Path, python_of: Callable[[str], Path], client: str, module: str, kind: str
+    emulator: Emulator, python_of: Callable[[str], Path], client: str, module: str, kind: str
 ) -> None:
     """spec: clients #42; spec: execution #46"""
     program = _PROGRAM.format(module=module, kind=kind, package=client)
-    arguments = ("https://api.tacc.utexas.edu", emulator.url, emulator.token, str(image))
+    arguments = ("https://api.tacc.utexas.edu", emulator.url, emulator.token, "abacosamples/py3_func:dev")
     command = [python_of(client), "-W", "ignore", "-c", program, *arguments]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import cloudpickle
 import pytest
@@ -19,14 +17,9 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
         yield found
 
 
-def test_a_function_sent_as_a_message_gives_back_its_value(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_function_sent_as_a_message_gives_back_its_value(emulator: Emulator) -> None:
     """spec: execution #45"""
-    fixture = Path(__file__).resolve().parents[2] / "fixtures" / "actors" / "py3_func"
-    folder = tmp_path / "py3_func"
-    shutil.copytree(fixture, folder)
-    # Nothing can be installed into the image offline; the one module that it needs is a folder of Python files.
-    shutil.copytree(Path(cloudpickle.__file__).parent, folder / "cloudpickle", dirs_exist_ok=True)
-    actor = emulator.client().register(folder).wait(within_s=120)
+    actor = emulator.client().register("abacosamples/py3_func").wait(within_s=120)
     call = cloudpickle.dumps({"func": lambda a, b, c: a + b + c, "args": [5, 5], "kwargs": {"c": 7}})
 
     execution = actor.send(call).wait(60)

@@ -16,7 +16,7 @@ from docker.utils import parse_repository_tag
 from abacito.abaco.errors import ImageUnavailable
 from abacito.containers import daemon
 from abacito.containers.bases import Bases
-from abacito.containers.bundled import folder_for, named_folder
+from abacito.containers.bundled import completed, folder_for, named_folder
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,10 @@ class Images:
         return known
 
     def _built(self, folder: Path) -> str:
+        with completed(folder) as source:
+            return self._built_of(source)
+
+    def _built_of(self, folder: Path) -> str:
         try:
             dockerfile = (folder / "Dockerfile").read_text()
         except OSError as error:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from abacito.abaco.errors import ContainerGone, CreationRefused, ImageUnavailabl
 from abacito.abaco.ports import ContainerState
 from abacito.abaco.time import real_monotonic
 from abacito.containers import dockerfile
-from abacito.containers.bundled import folder_for, named_folder
+from abacito.containers.bundled import completed, folder_for, named_folder
 from abacito.containers.channel import Channel
 from abacito.containers.ending import ended
 from abacito.containers.log import Log
@@ -81,7 +82,8 @@ class ProcessRunner:
         with self._lock:
             if spec.name in self._containers:
                 raise NameTaken(f"There is a container {spec.name} already.")
-            layout = Layout.made(self._folder / secrets.token_hex(4), folder, image)
+            with completed(folder) as source:
+                layout = replace(Layout.made(self._folder / secrets.token_hex(4), source, image), folder=folder)
             try:
                 self._sandbox.check(layout, spec)
                 channel = Channel(layout.box / "c", spec.binary, on_result)
