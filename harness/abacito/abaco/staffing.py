@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from abacito.abaco import ids
@@ -31,14 +32,12 @@ class Staffing:
                 return slot
         raise Unknown("Worker not found.")
 
-    def request(self, actor: Actor) -> Slot:
-        """One more worker record, REQUESTED; the caller rings so that it comes up."""
-        while True:
+    def request(self, actor: Actor, count: int = 1) -> None:
+        """So many more worker records, REQUESTED; the caller rings so that they come up."""
+        while count > 0:  # again for numbers that somebody else took in between
             taken = {slot.number for slot in self._slots.list(actor.key)}
-            number = next(n for n in range(len(taken) + 1) if n not in taken)
-            slot = Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, self._clock.now(actor.key.tenant))
-            if self._slots.add(slot):
-                return slot
+            free = itertools.islice((n for n in itertools.count() if n not in taken), count)
+            count -= sum(self._slots.add(self._requested(actor, number)) for number in free)
 
     def ensure(self, actor: Actor, identifier: str, wanted: int) -> str:
         """At least so many workers; what to tell the user. Never fewer than there are, no upper limit (http-api §7)."""
@@ -48,8 +47,7 @@ class Staffing:
         missing = wanted - present
         if missing <= 0:
             return f"Actor {identifier} already had {wanted} worker(s)."
-        for _ in range(missing):
-            self.request(actor)
+        self.request(actor, missing)
         self._rings.send(actor.queue, Ring(actor.key, prepare=True))
         return f"Scheduled {missing} new worker(s) to start. Previously, there were {present} workers."
 
@@ -61,6 +59,9 @@ class Staffing:
         for after in self._slots.list(slot.actor):
             if after.worker_id == slot.worker_id:
                 self._delete_idle(after)
+
+    def _requested(self, actor: Actor, number: int) -> Slot:
+        return Slot(actor.key, number, ids.new_id(), WorkerStatus.REQUESTED, self._clock.now(actor.key.tenant))
 
     def _delete_idle(self, slot: Slot) -> bool:
         """Whether it is gone; one that names an execution waits for a repair of its actor, and must not be lost."""
