@@ -187,6 +187,14 @@ def test_shows_limits_has_those_of_its_actor_or_they_are_refused_by_name(
         assert execution.logs.splitlines()[1] in ("cpu: 50000", "cpu: 50000 100000")
 
 
+def test_wc_counts_the_words_of_its_message(abaco: Abaco) -> None:
+    actor = abaco.register("abacosamples/wc").wait(within_s=60)
+
+    sent = [actor.send(message) for message in ("Actor, please count these words.", "* ? \t*", {"two": "words"})]
+
+    assert [each.wait(60).logs for each in sent] == [f"Number of words is: {number}\n" for number in (5, 3, 2)]
+
+
 def test_sleep_loop_does_what_its_message_says_and_ends_when_it_is_halted(abaco: Abaco) -> None:
     actor = abaco.register("abacosamples/sleep_loop").wait(within_s=60)
 
