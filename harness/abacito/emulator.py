@@ -549,6 +549,7 @@ class Emulator:
             takes_any_tenant=settings.auth != "tokens",
             xml_faults=settings.gateway_faults == "xml",
             token_key=lambda: self.signer.public_key_pem,
+            ca_pem=self.ca_pem,
             assertion_for=self.assertion_for,
         )
 

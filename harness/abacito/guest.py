@@ -48,13 +48,22 @@ class Guest(Abaco):
 
     def register(self, image: str | Path | Callable[..., Any], **settings: Any) -> Actor:
         """As ever; functions and folders skip the test where they cannot be had."""
-        if callable(image) and not self._takes_functions:
-            # It would be run by the server, in another process: there is no way to bring it there.
-            pytest.skip(f"Python functions as actors need an emulator in this process; {self.url} is not.")
+        if callable(image):
+            self._functions_are_taken()
         if is_folder(image) and not self._is_emulator:
             # Another machine does not have the folder, and a live Abaco takes images from a registry only.
             pytest.skip(f"Folders as images need an emulator on this machine; {self.url} is none.")
         return super().register(image, **settings)
+
+    def stub(self, image: str, function: Callable[..., Any]) -> str:
+        """As ever; it skips the test where functions cannot be had."""
+        self._functions_are_taken()
+        return super().stub(image, function)
+
+    def _functions_are_taken(self) -> None:
+        if not self._takes_functions:
+            # It would be run by the server, in another process: there is no way to bring it there.
+            pytest.skip(f"Python functions as actors need an emulator in this process; {self.url} is not.")
 
     def send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         """As ever; what it registers and deletes is noted."""

@@ -26,7 +26,7 @@ from abacito.api import (
     workers,
 )
 from abacito.api.caller import body_limit, identify
-from abacito.api.control import clock, description, faults, health, metrics, replay, tokens, wait, worlds
+from abacito.api.control import certificate, clock, description, faults, health, metrics, replay, tokens, wait, worlds
 from abacito.api.faulty import FaultyAnswers
 from abacito.api.identity import Identity
 from abacito.api.parameters import limit_body
@@ -46,7 +46,18 @@ _ABACO = (
     workers.bp,
 )
 
-_CONTROL = (clock.bp, description.bp, faults.bp, health.bp, metrics.bp, replay.bp, tokens.bp, wait.bp, worlds.bp)
+_CONTROL = (
+    certificate.bp,
+    clock.bp,
+    description.bp,
+    faults.bp,
+    health.bp,
+    metrics.bp,
+    replay.bp,
+    tokens.bp,
+    wait.bp,
+    worlds.bp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +66,9 @@ class Instance:
 
     ``case``: ``camel`` or ``snake``. ``search_error_status`` answers a search that makes no sense: 500 as in Abaco.
     ``takes_any_tenant``: users name theirs, known or not. ``xml_faults``: the gateway says so in XML, with an older
-    one's codes. ``token_key`` tells the public key of tokens, as PEM. ``sync_timeout_s``: how long a synchronous post
-    is held, in real seconds; None: until its execution has ended. ``assertion_for`` tells the header with a signed
-    assertion for a user, who is to have it so many seconds.
+    one's codes. ``token_key`` tells the public key of tokens, ``ca_pem`` is the certificate that verifies us, both as
+    PEM. ``sync_timeout_s``: how long a synchronous post is held, in real seconds; None: until its execution has ended.
+    ``assertion_for`` tells the header with a signed assertion for a user, who is to have it so many seconds.
     """
 
     case: str
@@ -68,6 +79,7 @@ class Instance:
     xml_faults: bool = False
     takes_any_tenant: bool = False
     token_key: Callable[[], str] = str
+    ca_pem: str = ""
     assertion_for: Callable[[User, int | None], Mapping[str, str]] | None = None
 
 
@@ -79,6 +91,7 @@ def create_app(abaco: Abaco, identity: Identity, instance: Instance) -> Flask:
         VERSION_TAG=instance.version_tag,
         ACCEPT_NONCE=instance.accept_nonce,
         TOKEN_KEY=instance.token_key,
+        CA_PEM=instance.ca_pem,
         ASSERTION_FOR=instance.assertion_for,
         SEARCH_ERROR_STATUS=instance.search_error_status,
         SYNC_TIMEOUT_S=math.inf if instance.sync_timeout_s is None else instance.sync_timeout_s,

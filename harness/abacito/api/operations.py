@@ -162,6 +162,7 @@ OPERATIONS: Mapping[str, Operation] = {
         refuses=(),
         is_public=True,
     ),
+    "certificate.ca": Operation(plain={200: {"application/x-pem-file": TEXT}}, refuses=(), is_public=True),
     "health.health": Operation(
         plain={status: {"application/json": ref("Health")} for status in (200, 503)}, refuses=(), is_public=True
     ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -13,7 +15,7 @@ from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
 from abacito.abaco.execution import FINAL
 from abacito.abaco.time import real_monotonic
 from abacito.client.clock import Clock
-from abacito.client.faults import Faults
+from abacito.client.faults import Fault, Faults
 
 if TYPE_CHECKING:
     from abacito.abaco.platform import Worlds
@@ -24,6 +26,7 @@ PATIENCE_S = 20.0
 _CALM_S = 1.0
 _REQUEST_S = 90
 _FOLDER_PREFIX = "dir:"
+_NO_FUNCTIONS = "functions such as {!r} can only be registered with an emulator of our own"
 
 
 class Refused(AbacoError):
@@ -55,13 +58,15 @@ class Abaco:
         url: str,
         token: str,
         case: str = "camel",
-        stub: Callable[[Callable[..., Any]], str] | None = None,
+        stub: Callable[..., str] | None = None,
         headers: Mapping[str, str] | None = None,
         renew: Callable[[], Mapping[str, str]] | None = None,
         worlds: Worlds | None = None,
     ) -> None:
         self.url, self.token, self._case, self._stub = url, token, case, stub
         self._renew, self._worlds = renew, worlds
+        self._is_emulator = stub is not None
+        self._leaving = ExitStack()
         self._session = requests.Session()
         self._session.trust_env = False  # neither a proxy nor a .netrc of the user's is meant
         self._session.headers.update(headers or {"Authorization": f"Bearer {token}"})
@@ -69,6 +74,30 @@ class Abaco:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+        self._leaving.close()
+
+    def client(self, library: str) -> Any:
+        """A client from PyPI that asks the same Abaco, for code that takes one: ``agavepy``, ``tapispy``, ``tapipy``.
+
+        It has this user's token, and no password to renew it with. Good until ``close``. Raises Misconfigured for
+        one that is not known or not installed.
+        """
+        from abacito.client import libraries
+
+        return libraries.library(library, self.url, self.token, self._ca_file if self._is_emulator else None)
+
+    def stub(self, image: str, function: Callable[..., Any]) -> str:
+        """Have every actor with this image run this function from now on, ``abacosamples/test`` even; the image.
+
+        Raises Misconfigured where the emulator is not in this process.
+        """
+        if self._stub is None:
+            raise Misconfigured(_NO_FUNCTIONS.format(function))
+        return self._stub(function, image)
+
+    def fault(self, kind: str, **fields: Any) -> Fault:
+        """Something to go wrong, by its kind: ``fault("killed", actor=actor, after_s=1)``, as ``faults`` has them."""
+        return self.faults.add(kind, **fields)
 
     def register(self, image: str | Path | Callable[..., Any], **settings: Any) -> Actor:
         """Register an image, a folder with a Dockerfile, or a function; settings by their snake names.
@@ -156,6 +185,13 @@ class Abaco:
         """Whether messages wait for ``resume``; of an Abaco elsewhere that is not known, and False."""
         return self._worlds is not None and self._worlds.is_paused
 
+    def _ca_file(self) -> str:
+        """The certificate that verifies the emulator, in a file that is there until ``close``."""
+        folder = self._leaving.enter_context(TemporaryDirectory(prefix="abacito-ca-"))
+        file = Path(folder) / "ca.pem"
+        file.write_text(self.send("GET", "/_abacito/ca.pem").text)
+        return str(file)
+
     def _world(self) -> Worlds:
         if self._worlds is None:
             raise Misconfigured(f"snapshots and pauses are had of an emulator in this process only; {self.url} is not")
@@ -182,7 +218,7 @@ class Abaco:
     def _image(self, image: str | Path | Callable[..., Any]) -> str:
         if callable(image):
             if self._stub is None:
-                raise Misconfigured(f"functions such as {image!r} can only be registered with an emulator of our own")
+                raise Misconfigured(_NO_FUNCTIONS.format(image))
             return self._stub(image)
         is_named = isinstance(image, str) and image.startswith(_FOLDER_PREFIX)
         return f"{_FOLDER_PREFIX}{Path(image).resolve()}" if is_folder(image) and not is_named else str(image)
