@@ -65,3 +65,12 @@ def test_identity_tells_what_a_get_takes_by_each_way_to_name_a_user() -> None:
     assert list(figures) == ["--auth none", "--auth tokens", "--auth jwt"]
     assert figures["--auth none"][1] == 0
     assert all(taken > 0 for taken, _ in figures.values())
+
+
+def test_worlds_tells_what_an_empty_one_and_a_full_one_take() -> None:
+    figures = bench("worlds", "--rounds", "3")
+
+    acts = ["a snapshot is taken", "it is gone back to", "it is written", "it is read from a file, and is there"]
+    assert list(figures) == acts
+    assert all(len(row) == 2 and min(row) >= 0 for row in figures.values())
+    assert figures["it is written"][1] > figures["it is written"][0]

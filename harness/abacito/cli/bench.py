@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 #: A GET is quick: so many make a round.
 _GETS = 20
+_WORLD_ACTORS, _WORLD_EXECUTIONS = 1000, 10_000
 
 
 @click.command(epilog=f"Example: abacito bench execution --rounds 30\n\n{exits.HELP}")
 @click.argument(
-    "what", type=click.Choice(["execution", "throughput", "flood", "scale", "identity"]), default="execution"
+    "what", type=click.Choice(["execution", "throughput", "flood", "scale", "identity", "worlds"]), default="execution"
 )
 @click.option("--rounds", type=click.IntRange(min=3), default=15, show_default=True, help="Measurements of each.")
 @click.option("--actors", type=click.IntRange(min=100), default=10_000, show_default=True, help="For scale: stored.")
@@ -43,9 +44,13 @@ def bench(what: str, rounds: int, actors: int, executions: int, megabytes: int) 
         100 actors and executions.
     identity: a GET with a token, and with an assertion, against one that asks
         nobody who he is.
+    worlds: a snapshot of 1,000 actors and 10,000 executions, taken, gone back to,
+        written to a file and read from it, against an empty emulator's.
     """
     tell(0)
-    if what == "scale":
+    if what == "worlds":
+        _worlds(rounds)
+    elif what == "scale":
         _scale(rounds, actors, executions)
     elif what == "identity":
         _identity(rounds)
@@ -125,6 +130,39 @@ def _scale(rounds: int, actors: int, executions: int) -> None:
         for path in crowds[0].requests():
             medians = [statistics.median(each) * 1000 for each in _by_turns(crowds, path, rounds)]
             click.echo(f"{path:<64}{medians[0]:>8.1f}{medians[1]:>8.1f}{medians[1] / medians[0]:>8.2f}")
+
+
+def _worlds(rounds: int) -> None:
+    from abacito.cli.crowd import Crowd
+    from abacito.emulator import Emulator
+    from abacito.settings import Settings
+
+    settings = Settings.read(port=0, runner="process")
+    with Emulator(settings) as empty, Emulator(settings) as full:
+        Crowd(full, _WORLD_ACTORS, _WORLD_EXECUTIONS).store()
+        click.echo(f"{_machine()}, {rounds} rounds; {_WORLD_ACTORS} actors, {_WORLD_EXECUTIONS} executions")
+        click.echo(f"{'p50 in ms':<56}{'empty':>8}{'full':>8}")
+        snapshots = {emulator: emulator.snapshot() for emulator in (empty, full)}
+        files = {emulator: snapshot.to_bytes() for emulator, snapshot in snapshots.items()}
+        acts: dict[str, Callable[[Emulator], object]] = {
+            "a snapshot is taken": lambda emulator: emulator.snapshot(),
+            "it is gone back to": lambda emulator: emulator.restore(snapshots[emulator]),
+            "it is written": lambda emulator: snapshots[emulator].to_bytes(),
+            "it is read from a file, and is there": lambda emulator: emulator.restore(files[emulator]),
+        }
+        for name, act in acts.items():
+            taken: dict[Emulator, list[float]] = {empty: [], full: []}
+            for _ in range(rounds):
+                for emulator, seconds in taken.items():
+                    seconds.append(_seconds(partial(act, emulator)))
+            medians = [statistics.median(seconds) * 1000 for seconds in taken.values()]
+            click.echo(f"{name:<56}{medians[0]:>8.1f}{medians[1]:>8.1f}")
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
 
 
 def _identity(rounds: int) -> None:

@@ -55,6 +55,7 @@ class Crowd:
         admin, now = self._emulator.admin, self._emulator.clock.now()
         actor = Actor(ActorKey(admin.tenant, ids.new_id()), admin.username, self._emulator.url, "image", now, now)
         self._emulator.stored.actors.add(actor.with_status(ActorStatus.READY, " "))
+        self._emulator.stored.mailboxes.create(actor.key)
         return actor.key
 
     def _add_execution(self, actor: ActorKey) -> ExecutionKey:
