@@ -312,8 +312,9 @@ class Actor(_Resource):
         """Until it has this status. Raises WaitedInVain, at once when it is in ERROR instead."""
         seen = _wait(lambda: self.details, lambda found: found["status"] in (status, "ERROR"), within_s)
         if seen["status"] != status:
-            told = seen.get("status_message")
-            raise WaitedInVain(f"{self!r} is {seen['status']}, not {status}, after at most {within_s:g} s: {told}")
+            after = "" if seen["status"] == "ERROR" else f" after {within_s:g} s"
+            told = (seen.get("status_message") or "it does not say why").strip()
+            raise WaitedInVain(f"{self!r} is {seen['status']}, not {status}{after}: {told}")
         return self
 
     @property
