@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from abacito import pytest_plugin
+from tests import pages
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "pytest.md").read_text()
+PAGE = (pages.DOCS / "pytest.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    return [block.text for block in pages.blocks("pytest.md", language)]
 
 
 def test_the_examples_of_the_page_pass(pytester: pytest.Pytester) -> None:
