@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 
 import pytest
 
+import abacito
 from tests.scripts import ROOT, script
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    assert (ROOT / "docs" / "reference.md").read_text() == script("reference").page(), "run python scripts/reference.py"
+
+
+def test_the_reference_has_a_section_for_every_public_name() -> None:
+    headings = re.findall(r"^##+ `?(\w+)`?$", script("reference").page(), re.MULTILINE)
+
+    assert [name for name in abacito.__all__ if name not in headings] == []
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,9 @@ _EVENT_THREADS = 4
 class Emulator:
     """Abaco on this machine: API, store, mailboxes, poller and runner in one process. A context manager.
 
-    Raises Unavailable when something it needs is not there: no Docker, a taken port. Nothing is left then.
+    ``settings`` are those that ``Settings.read()`` finds unless others are given, and stay at hand under that name;
+    ``Settings.read(port=0)`` takes a free port. Raises Unavailable when something it needs is not there: no Docker, a
+    taken port. Nothing is left then.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -206,11 +208,11 @@ class Emulator:
 
     @property
     def token(self) -> str:
-        """A new token of the admin's."""
+        """A new token of the first user with the admin role, at each look."""
         return self.token_for(self.admin.username, self.admin.tenant)
 
     def token_for(self, username: str, tenant: str | None = None) -> str:
-        """A new token of this user's. Raises Malformed for a user nobody knows."""
+        """A new token of this user's, good for ``token_life`` seconds. Raises Malformed for a user nobody knows."""
         return self._tokens.issue(tenant or self.settings.tenant, username)
 
     def headers_for(self, username: str, tenant: str | None = None) -> dict[str, str]:
@@ -257,7 +259,7 @@ class Emulator:
         return TenantClock(self._travelling, tenant)
 
     def client(self, username: str | None = None) -> Abaco:
-        """A client of this emulator's, for this user; without one, for the first with the admin role."""
+        """A client of this emulator's, for this user; without one, for the first with the admin role. To be closed."""
         user = self.settings.accounts().get((self.settings.tenant, username)) if username else self.admin
         name, tenant = (user.username, user.tenant) if user else (username or "", None)
         headers = self.headers_for(name, tenant)
@@ -265,7 +267,10 @@ class Emulator:
         return Abaco(self.url, self.token_for(name, tenant), self.settings.case, self.stub, headers, renew, self)
 
     def stub(self, function: Callable[..., Any], image: str | None = None) -> str:
-        """Have an image be a Python function; its name, made up unless given."""
+        """Have an image be a Python function, until ``reset``; the image's name, made up unless given.
+
+        ``function`` takes one ``Context``; without a tag in its name the image is ``latest``.
+        """
         name = image or f"stub/{getattr(function, '__name__', 'function').strip('<>')}-{secrets.token_hex(4)}"
         self.runner.stubs.register(name, function)
         return name
@@ -275,7 +280,10 @@ class Emulator:
         return self.settings.tenant_of(name, self.url)
 
     def health(self) -> dict[str, str]:
-        """Each part's state, ``ok`` when it is well; asked of the part itself."""
+        """Each part's state, ``ok`` when it is well, else an error's text; asked of the part itself.
+
+        Parts: api, store, mailboxes, poller, runner.
+        """
         nobody = ActorKey("health", ids.new_id())
         looks: dict[str, Callable[[], object]] = {
             "api": lambda: self.url,
@@ -287,7 +295,7 @@ class Emulator:
         return {part: _state(part, look) for part, look in looks.items()}
 
     def check(self) -> None:
-        """Raise what went wrong in the emulator itself since the last check, not in an actor."""
+        """Raise what went wrong in the emulator itself since the last check, not in an actor, as an ExceptionGroup."""
         noted = (self._poller.failures, self._rounds.failures)
         failures = [failure for each in noted for failure in each]
         for each in noted:

@@ -92,7 +92,10 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def abacito_settings(request: pytest.FixtureRequest) -> Settings:
-    """The settings of this session's emulator; a project overrides this one."""
+    """The settings of this session's emulator: a free port, what the options say, else environment and files.
+
+    A project overrides this one, in its ``conftest.py``: ``return Settings.read(port=0, max_workers_per_actor=2)``.
+    """
     from abacito.settings import Settings
 
     option = request.config.getoption
@@ -110,14 +113,22 @@ def _abacito_running() -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def abacito_server(request: pytest.FixtureRequest, abacito_settings: Settings, _abacito_running: Running) -> Emulator:
-    """A running emulator on a real port, once for the session: ``.url``, ``.token``, ``.token_for(user)``."""
+    """A running emulator on a real port, once for the session: ``.url``, ``.token``, ``.token_for(user)``.
+
+    It is not emptied between tests that use only this; a test that asks for ``abacito`` empties it. On another server
+    (``--abacito-target``) there is none, and the test is skipped.
+    """
     _skip_on_target(request, "an emulator of its own")
     return _abacito_running.emulator(abacito_settings)
 
 
 @pytest.fixture
 def abacito_emulator(request: pytest.FixtureRequest, abacito_settings: Settings) -> Emulator:
-    """The emulator of this test: the session's, or with ``@pytest.mark.abacito`` one with other settings."""
+    """The emulator of this test: the session's, or with ``@pytest.mark.abacito`` one with other settings.
+
+    It is what ``abacito`` is a client of: ``.settings``, ``.token_for(user)``, ``.client(user)``,
+    ``.stub(function, image)``. On another server (``--abacito-target``) the test is skipped.
+    """
     wanted = _marked(request, abacito_settings)
     if not wanted:
         server: Emulator = request.getfixturevalue("abacito_server")
@@ -129,9 +140,10 @@ def abacito_emulator(request: pytest.FixtureRequest, abacito_settings: Settings)
 
 @pytest.fixture
 def abacito(request: pytest.FixtureRequest, abacito_settings: Settings) -> Iterator[Abaco]:
-    """An empty Abaco for this test alone: ``register(image)``, ``.send(message)``, ``.wait()``, ``.logs`` …
+    """An empty Abaco for this test alone, asked as its admin: ``register(image)``, ``.send(message)``, ``.wait()`` …
 
-    On another server it is not empty: there the actors that the test registers are deleted after it.
+    After the test it is checked: what went wrong in the emulator itself fails it. On another server it is not empty:
+    there the actors that the test registers are deleted after it.
     """
     from abacito.guest import fresh, guest_at
 

@@ -48,9 +48,11 @@ class WaitedInVain(AbacoError, TimeoutError):
 class Abaco:
     """An Abaco at a base URL, asked with one user's token, or with other ``headers`` that name him.
 
-    ``case`` is the server's. ``stub`` registers a Python function as an image and answers its name. It, ``worlds`` and
-    a server that waits for an execution's end are only had with an emulator of our own; any other is asked repeatedly.
-    ``renew`` tells new headers when the old ones are not known any more, as after some hours of travel.
+    ``url`` (without a slash at the end) and ``token`` are for clients of your own. ``case`` is the server's. ``stub``
+    registers a Python function as an image and answers its name. It, ``worlds`` and a server that waits for an
+    execution's end are only had with an emulator of our own; any other is asked repeatedly. Waits are in seconds of
+    real time, whatever the clock shows. ``renew`` tells new headers when the old ones are not known any more, as after
+    some hours of travel.
     """
 
     def __init__(
@@ -100,9 +102,14 @@ class Abaco:
         return self.faults.add(kind, **fields)
 
     def register(self, image: str | Path | Callable[..., Any], **settings: Any) -> Actor:
-        """Register an image, a folder with a Dockerfile, or a function; settings by their snake names.
+        """Register an image, a folder with a Dockerfile, or a function, a stub. The answer may not be READY yet.
 
-        Raises Refused, as the server does.
+        A ``Path``, and a text that begins with ``./``, ``../`` or ``/``, is a folder; any other text is an image's
+        name. ``settings`` are Abaco's fields in snake case, whatever the server's: ``stateless=False``,
+        ``default_environment={"NAME": "text"}``, ``max_workers=2``, ``cron_schedule=…``.
+
+        Raises Refused, as the server does; Misconfigured for a function where there is no emulator of our own. An image
+        that cannot be used is not refused: its actor is in ERROR a little later, and ``Actor.wait`` tells why.
         """
         body = {self._name(name): value for name, value in settings.items()}
         result = self.request("POST", "/actors/v2", json={**body, "image": self._image(image)})
@@ -110,11 +117,13 @@ class Abaco:
 
     @property
     def actors(self) -> list[Actor]:
-        """All that this user sees, as there are now."""
+        """All actors that this user sees, as there are now."""
         return [Actor(self, each["id"]) for each in self.request("GET", "/actors/v2")]
 
     def quiet(self, within_s: float = PATIENCE_S) -> None:
-        """Until no message waits and no execution runs, of all ``actors``. Raises WaitedInVain, naming what still does.
+        """Wait until no message waits and no execution runs, of all ``actors``.
+
+        Raises WaitedInVain after ``within_s`` seconds, naming what still waits or runs.
 
         Where a link may post another message, or an execution has no message any more (it was purged), nothing must
         have stirred for a second.
@@ -133,14 +142,18 @@ class Abaco:
             time.sleep(0.02)  # nobody tells that nothing happens: one has to look again
 
     def request(self, method: str, path: str, **arguments: Any) -> Any:
-        """The ``result`` of an answer, its top-level names in snake case. Raises Refused."""
+        """Send a request: the ``result`` of its answer, the names at its top in snake case. Raises Refused.
+
+        ``path`` begins with a slash (``/actors/v2/…``); ``arguments`` are those of ``requests``: ``json=``, ``data=``,
+        ``params=``, ``headers=``.
+        """
         response = self.send(method, path, **arguments)
         if not response.ok:
             raise Refused(method, path, response)
         return _snake(response.json()["result"])
 
     def send(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Any request with this user's token; the answer as it is. ``arguments`` as ``requests`` takes them."""
+        """Send any request with this user's token: its answer as it is, refused or not. Arguments as of ``request``."""
         answer = self._session.request(method, self.url + path, timeout=_REQUEST_S, **arguments)
         if answer.status_code == requests.codes.unauthorized and self._renew is not None:
             self._session.headers.update(self._renew())
@@ -149,12 +162,12 @@ class Abaco:
 
     @property
     def clock(self) -> Clock:
-        """The time of this user's tenant."""
+        """The time of this user's tenant, to be moved; the fixture ``abacito_clock`` is the same."""
         return Clock(lambda body: self.send("GET" if body is None else "POST", "/_abacito/clock", json=body), self.url)
 
     @property
     def faults(self) -> Faults:
-        """What is to go wrong on purpose in this emulator."""
+        """What is to go wrong on purpose in this emulator; the fixture ``abacito_faults`` is the same."""
         return Faults(lambda method, path, body: self.send(method, path, json=body), self.url)
 
     def snapshot(self) -> Any:
@@ -286,18 +299,25 @@ class _Resource:
 
     @property
     def status(self) -> str:
-        """Its status, as it is now: one of Abaco's for actors, or for executions."""
+        """Its status, as it is now.
+
+        Of an actor: SUBMITTED, READY, ERROR or SHUTTING_DOWN. Of an execution: SUBMITTED, RUNNING, COMPLETE or ERROR.
+        """
         return str(self.details["status"])
 
 
 class Actor(_Resource):
-    """A registered actor."""
+    """A registered actor: its ``id``, and its ``path`` below the base URL. What it tells is asked for each time."""
 
     def __init__(self, abaco: Abaco, actor_id: str) -> None:
         super().__init__(abaco, f"/actors/v2/{actor_id}", "actor")
 
     def send(self, message: str | bytes | Mapping[str, Any] | list[Any], **variables: str) -> Execution:
-        """Post a message: text as a form, bytes as a binary message, all else as JSON; ``variables`` as query."""
+        """Post a message; the execution that it will be, at once, before anything has run. Raises Refused.
+
+        Text goes as a form (``message=…``), bytes as a binary message, all else as JSON. ``variables`` go as the query,
+        and count over the actor's default environment: ``send("x", GREETING="hello")``.
+        """
         match message:
             case str():
                 content: dict[str, Any] = {"data": {"message": message}}
@@ -309,7 +329,10 @@ class Actor(_Resource):
         return Execution(self._abaco, self, result["execution_id"])
 
     def wait(self, status: str = "READY", within_s: float = PATIENCE_S) -> Actor:
-        """Until it has this status. Raises WaitedInVain, at once when it is in ERROR instead."""
+        """Wait until it has this status; the actor itself.
+
+        Raises WaitedInVain after ``within_s`` seconds, or at once when it is in ERROR instead; the text says why.
+        """
         seen = _wait(lambda: self.details, lambda found: found["status"] in (status, "ERROR"), within_s)
         if seen["status"] != status:
             after = "" if seen["status"] == "ERROR" else f" after {within_s:g} s"
@@ -319,12 +342,12 @@ class Actor(_Resource):
 
     @property
     def executions(self) -> list[Execution]:
-        """All that it ever had, oldest first."""
+        """All executions that it ever had, oldest first."""
         return [Execution(self._abaco, self, each["id"]) for each in self.listed_executions]
 
     @property
     def listed_executions(self) -> list[dict[str, Any]]:
-        """The same as Abaco lists them: an id, a status and times each."""
+        """All executions as Abaco lists them, oldest first: an id, a status and times each."""
         return list(self._abaco.request("GET", f"{self.path}/executions")["executions"])
 
     @property
@@ -343,7 +366,11 @@ class Actor(_Resource):
 
 
 class Execution(_Resource):
-    """One run of an actor: SUBMITTED, RUNNING, and in the end COMPLETE or ERROR."""
+    """One run of an ``actor`` for one message: SUBMITTED, RUNNING, and in the end COMPLETE or ERROR.
+
+    COMPLETE says nothing of the exit code; ERROR is one whose container could not be started. What it tells is asked
+    for each time.
+    """
 
     def __init__(self, abaco: Abaco, actor: Actor, execution_id: str) -> None:
         super().__init__(abaco, f"{actor.path}/executions/{execution_id}", "execution")
@@ -351,24 +378,27 @@ class Execution(_Resource):
 
     @property
     def exit_code(self) -> int | None:
-        """The container's exit code; None until it is COMPLETE."""
+        """The container's exit code; None until it is COMPLETE. 137 (128 + 9) is a container that was killed."""
         return self.details.get("exit_code")
 
     @property
     def logs(self) -> str:
-        """What the container has written so far."""
+        """What the container has written so far, to stdout and stderr; empty too when its time is over (``log_ex``)."""
         return str(self._abaco.request("GET", f"{self.path}/logs")["logs"])
 
     @property
     def results(self) -> list[bytes]:
-        """The results not read yet, oldest first; reading takes them away."""
+        """The results not read yet, oldest first, each as it was sent; reading takes them away."""
         found: list[bytes] = []
         while data := self._abaco.send("GET", f"{self.path}/results").content:
             found.append(data)
         return found
 
     def wait(self, within_s: float = PATIENCE_S) -> Execution:
-        """Until it has ended, COMPLETE or in ERROR; the execution itself. Raises WaitedInVain, with what is known."""
+        """Wait until it has ended, COMPLETE or in ERROR; the execution itself.
+
+        Raises WaitedInVain after ``within_s`` seconds, with its actor's status and the last lines of its log.
+        """
         seen = self._abaco.end_of(self, within_s)
         if seen["status"] not in FINAL:
             raise WaitedInVain(self._told(seen["status"], within_s))
@@ -381,7 +411,7 @@ class Execution(_Resource):
         return Execution(self._abaco, self.actor, result["id"])
 
     def watch(self, within_s: float) -> Iterator[dict[str, Any]]:
-        """Its fields, again and again a little later, the last time when it has ended or the time is up."""
+        """Its ``details``, again and again a little later, the last time when it has ended or the time is up."""
         deadline = real_monotonic() + within_s
         while True:
             seen = self.details

@@ -20,7 +20,8 @@ Ask = Callable[[dict[str, Any] | None], requests.Response]
 class Moved:
     """A clock that was just moved; as a context manager it is set back at the end to what it was before.
 
-    ``cron_runs``: how many cron executions fell due on the way.
+    ``now``: what it shows (aware, in UTC); ``offset``: how far that is from the machine's time; ``cron_runs``: how many
+    cron executions fell due on the way.
     """
 
     now: datetime
@@ -41,7 +42,7 @@ class Moved:
 class Clock:
     """A tenant's time. All but ``now`` answer the clock as it is then, which sets itself back after a ``with``.
 
-    Raises Malformed for times and spans that are none, and for going backwards unless forced; Misconfigured where
+    Raises Refusal for times and spans that are none, and for going backwards unless forced; Misconfigured where
     there is no clock to be moved, as on a live Abaco.
     """
 
@@ -54,23 +55,27 @@ class Clock:
         return self._moved(self._facts(None), {}).now
 
     def travel(self, by: str | timedelta | None = None, *, force: bool = False, **span: float) -> Moved:
-        """On by so much: ``"4h1m"``, a timedelta, or ``hours=4, minutes=1``; what falls due on the way is run."""
+        """Go on by so much; what falls due on the way is run, each at its own time.
+
+        ``"4h1m"`` (also ``s``, ``d`` and ``w``), a timedelta, or the words of one: ``hours=4, minutes=1``. A span below
+        zero goes back, which is refused without ``force``: what has expired or has run stays so.
+        """
         return self._change("travel", _span(by, span), force)
 
     def tick(self, by: str | timedelta | None = None, **span: float) -> Moved:
-        """The same, of a clock that stands still."""
+        """Go on by so much, as ``travel`` does; said of a clock that stands still, and does so there."""
         return self._change("tick", _span(by, span), False)
 
     def at(self, moment: str | datetime, *, force: bool = False) -> Moved:
-        """To this moment, ``"2026-11-23 09:00"``; without a zone it is UTC."""
+        """Go to this moment, ``"2026-11-23 09:00"``; without a zone it is UTC. Backwards only with ``force``."""
         return self._change("at", _moment(moment), force)
 
     def freeze(self, at: str | datetime | None = None, *, force: bool = False) -> Moved:
-        """Stand still, here or at this moment."""
+        """Stand still, here or at this moment, until ``tick``, ``travel``, ``at``, ``unfreeze`` or ``reset``."""
         return self._change("freeze", True if at is None else _moment(at), force)
 
     def unfreeze(self) -> Moved:
-        """Go on."""
+        """Go on from where it stands."""
         return self._change("freeze", False, False)
 
     def reset(self) -> Moved:

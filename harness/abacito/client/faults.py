@@ -15,9 +15,13 @@ Ask = Callable[[str, str, dict[str, Any] | None], requests.Response]
 _PATH = "/_abacito/faults"
 
 
-class _Named(Protocol):
+class Named(Protocol):
+    """What has an id: an actor."""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Its id."""
+        ...
 
 
 class Often(TypedDict, total=False):
@@ -30,7 +34,10 @@ class Often(TypedDict, total=False):
 
 
 class Fault:
-    """A fault that is set; as a context manager it is cleared at the end. ``seed`` repeats it."""
+    """A fault that is set: its ``id``, its ``kind``, and the ``seed`` that repeats what it struck.
+
+    As a context manager it is cleared at the end.
+    """
 
     def __init__(self, told: dict[str, Any], faults: Faults) -> None:
         self._told, self._faults, self._is_cleared = told, faults, False
@@ -75,15 +82,17 @@ class Fault:
 class Faults:
     """What is to go wrong. An ``actor`` is one that was registered, an id, an alias or an image; None: all of them.
 
-    Raises Refusal for a fault that makes no sense; Misconfigured where there are none, as on a live Abaco.
+    Each fault strikes the next occasion, once unless ``times`` says more (``Often``). Seconds are real ones. Raises
+    Refusal for a fault that makes no sense; Misconfigured where there are none, as on a live Abaco.
     """
 
     def __init__(self, ask: Ask, url: str) -> None:
         self._ask, self._url = ask, url
 
-    def add(self, kind: str, **fields: Any) -> Fault:
-        """A fault of this kind, with the fields that ``POST /_abacito/faults`` takes."""
-        return Fault(self._facts("POST", _PATH, {"kind": kind, **fields}), self)
+    def add(self, kind: str, actor: Named | str | None = None, **fields: Any) -> Fault:
+        """Set a fault of this kind, with the fields that ``POST /_abacito/faults`` takes."""
+        named = actor if actor is None or isinstance(actor, str) else actor.id
+        return Fault(self._facts("POST", _PATH, {"kind": kind, "actor": named, **fields}), self)
 
     def list(self) -> Sequence[dict[str, Any]]:
         """All that are set, as they are told, oldest first."""
@@ -93,40 +102,40 @@ class Faults:
         """Clear that one, or all; how they stood."""
         return list(self._facts("DELETE", _PATH if id is None else f"{_PATH}/{id}")["faults"])
 
-    def start_fails(self, actor: _Named | str | None = None, **often: Unpack[Often]) -> Fault:
+    def start_fails(self, actor: Named | str | None = None, **often: Unpack[Often]) -> Fault:
         """The next container does not start; six in a row put its actor into ERROR."""
         return self._of("start_fails", actor, often)
 
-    def killed(self, actor: _Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
-        """The next container is killed after so many seconds, unless it has ended by then."""
+    def killed(self, actor: Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
+        """The next container is killed after so many seconds, with exit code 137, unless it has ended by then."""
         return self._of("killed", actor, often, after_s=after_s)
 
-    def out_of_memory(self, actor: _Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
-        """The same, for want of memory."""
+    def out_of_memory(self, actor: Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
+        """The next container is killed after so many seconds, and ``final_state`` says ``OOMKilled``."""
         return self._of("out_of_memory", actor, often, after_s=after_s)
 
-    def exits(self, actor: _Named | str | None = None, exit_code: int = 1, **often: Unpack[Often]) -> Fault:
+    def exits(self, actor: Named | str | None = None, exit_code: int = 1, **often: Unpack[Often]) -> Fault:
         """The next container does its work and ends with this exit code."""
         return self._of("exits", actor, often, exit_code=exit_code)
 
-    def hangs(self, actor: _Named | str | None = None, **often: Unpack[Often]) -> Fault:
+    def hangs(self, actor: Named | str | None = None, **often: Unpack[Often]) -> Fault:
         """The next container does its work and does not end, until it is halted or killed."""
         return self._of("hangs", actor, often)
 
-    def loses_results(self, actor: _Named | str | None = None, **often: Unpack[Often]) -> Fault:
+    def loses_results(self, actor: Named | str | None = None, **often: Unpack[Often]) -> Fault:
         """What the next container sends as results is lost."""
         return self._of("loses_results", actor, often)
 
-    def loses_logs(self, actor: _Named | str | None = None, **often: Unpack[Often]) -> Fault:
+    def loses_logs(self, actor: Named | str | None = None, **often: Unpack[Often]) -> Fault:
         """What the next container prints is lost."""
         return self._of("loses_logs", actor, often)
 
-    def token_revoked(self, actor: _Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
+    def token_revoked(self, actor: Named | str | None = None, after_s: float = 0.0, **often: Unpack[Often]) -> Fault:
         """The next container's token is revoked after so many seconds; 0: before it can use it."""
         return self._of("token_revoked", actor, often, after_s=after_s)
 
-    def delivered_twice(self, actor: _Named | str | None = None, **often: Unpack[Often]) -> Fault:
-        """The next message comes a second time."""
+    def delivered_twice(self, actor: Named | str | None = None, **often: Unpack[Often]) -> Fault:
+        """The next message comes a second time; it has one execution, and runs once."""
         return self._of("delivered_twice", actor, often)
 
     def runner_away(self, **often: Unpack[Often]) -> Fault:
@@ -136,18 +145,20 @@ class Faults:
     def answers(
         self, path: str | None = None, status: int = 503, method: str | None = None, **often: Unpack[Often]
     ) -> Fault:
-        """The next request to such a path (``*``: any part of it, ``**``: any parts) is answered with this status."""
+        """The next request to such a path is answered with this status, 400 to 599, before Abaco sees it.
+
+        In a path ``*`` stands for any part, ``**`` for any parts; without a path, and without a method, all are meant.
+        """
         return self.add("answers", path=path, status=status, method=method, **often)
 
     def slow(
         self, path: str | None = None, seconds: float = 1.0, method: str | None = None, **often: Unpack[Often]
     ) -> Fault:
-        """The next request to such a path waits so long for its answer."""
+        """The next request to such a path (as in ``answers``) waits so many seconds for its answer."""
         return self.add("slow", path=path, seconds=seconds, method=method, **often)
 
-    def _of(self, kind: str, actor: _Named | str | None, often: Often, **fields: Any) -> Fault:
-        named = actor if actor is None or isinstance(actor, str) else actor.id
-        return self.add(kind, actor=named, **fields, **often)
+    def _of(self, kind: str, actor: Named | str | None, often: Often, **fields: Any) -> Fault:
+        return self.add(kind, actor=actor, **fields, **often)
 
     def _facts(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._ask(method, path, body)

@@ -37,10 +37,11 @@ _PATIENCE_S = 1.0
 class Context:
     """What a stub sees of its execution.
 
-    ``message`` is the text of MSG, the bytes of a binary message, or None without either. ``environment`` holds what
-    a container's would, from Abaco; not the host's. ``state`` is the actor's state as a Python value where it reads
-    as one, else its text. ``stopping`` is set when the execution is halted: a stub that runs long looks at it, or
-    waits on it instead of sleeping.
+    * ``message``: the text of MSG, the bytes of a binary message, or None without either;
+    * ``environment``: what a container's would hold from Abaco, text by name; not the host's;
+    * ``state``: the actor's state as a Python value where it reads as one, else its text;
+    * ``stopping``: a ``threading.Event``, set when the execution is halted. A stub that runs long looks at it, or waits
+      on it instead of sleeping.
     """
 
     def __init__(self, spec: ContainerSpec, send: Callable[[bytes], None]) -> None:
@@ -61,7 +62,7 @@ class Context:
         self._send(data)
 
     def exit(self, code: int = 0) -> NoReturn:
-        """End the execution here with this exit code."""
+        """End the execution here with this exit code, 0 to 255."""
         raise SystemExit(code)
 
 
