@@ -60,12 +60,13 @@ def page() -> str:
 
 
 def _fixtures() -> Iterator[str]:
-    """Each fixture: its scope, what it gives, its docstring."""
+    """Each fixture, by name: its scope, what it gives, its docstring."""
     tree = ast.parse(inspect.getsource(pytest_plugin))
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and (scope := _scope(node)) and not node.name.startswith("_"):
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for name, node in sorted(functions.items()):
+        if (scope := _scope(node)) and not name.startswith("_"):
             given = ast.unparse(node.returns or ast.Constant(None)).removeprefix("Iterator[").removesuffix("]")
-            yield f"### `{node.name}`\n"
+            yield f"### `{name}`\n"
             yield f"For each {scope}; {'an' if given[0] in 'AEIO' else 'a'} [`{given}`](#{given.lower()}).\n"
             yield f"{ast.get_docstring(node)}\n"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,9 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 # A block whose introduction ends with a file's name and a colon is that file.
 _BLOCK = re.compile(r"(?:`(\w[\w-]*[./][\w./-]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Whatever ends the script ends what it has started beside it.
+_LEAVING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,18 @@ def expected(parts: Iterable[Block]) -> list[str | None]:
         else:
             found.append(None)
     return found
+
+
+def follow(parts: Iterable[Block], folder: Path, **variables: str) -> str:
+    """What a reader's shell writes, in this folder, with nothing of abacito set but these. It must end well."""
+    plain = {name: text for name, text in os.environ.items() if not name.startswith(("ABACITO_", "TOX_", "PYTEST_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", _LEAVING + script(parts)],
+        cwd=folder, env={**plain, "PATH": path, **variables}, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def check(parts: list[Block], written: str) -> None:
