@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -41,7 +40,7 @@ _HEAD = """\
 Written by `scripts/reference.py` from the docstrings of the code; a test sees to it that it is up to date. What to do
 with it all is on the pages on [pytest](pytest.md), [stubs](stubs.md), [time](time.md), [faults](faults.md) and on tests
 [without pytest](without_pytest.md). Types come from `abacito` (`from abacito import Actor`) unless another module is
-named. Seconds are seconds of real time.
+named. What waits does so in seconds of real time.
 """
 _ON_SETTINGS = """\
 In a variable (`ABACITO_LOG_EX=60`) lists and tables are JSON. For one test `@pytest.mark.abacito(log_ex=60)` sets them.
@@ -202,26 +201,25 @@ def _settings() -> Iterator[str]:
     yield f"## Settings\n\n{inspect.getdoc(Settings)}\n\n{_ON_SETTINGS}"
     own = [name for name in Settings.model_fields if name not in TenantSettings.model_fields]
     yield "### Where and how the emulator runs\n"
-    yield from _table(Settings, own)
+    yield from _list(Settings, own)
     yield "### What a tenant may have of its own\n"
     yield f"{inspect.getdoc(TenantSettings)}\n"
-    yield from _table(TenantSettings, list(TenantSettings.model_fields))
+    yield from _list(TenantSettings, list(TenantSettings.model_fields))
     yield f"### Users\n\n{inspect.getdoc(UserSettings)}\n"
-    yield from _table(UserSettings, list(UserSettings.model_fields))
+    yield from _list(UserSettings, list(UserSettings.model_fields))
 
 
-def _table(model: type[BaseModel], names: Sequence[str]) -> Iterator[str]:
+def _list(model: type[BaseModel], names: Sequence[str]) -> Iterator[str]:
     said = _said(model)
-    yield "| name | type | default | |\n|---|---|---|---|"
     for name in names:
         field = model.model_fields[name]
         default = "" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        yield f"| `{name}` | `{_cell(_type(field.annotation))}` | {default} | {_cell(said[name])} |"
+        yield f"* `{name}: {_type(field.annotation)}{default}`<br>\n  {said[name]}"
     yield ""
 
 
 def _said(model: type[BaseModel]) -> dict[str, str]:
-    """The text below each field. Raises KeyError, in the table, for a field that has none."""
+    """The text below each field. Raises KeyError, in the list, for a field that has none."""
     [tree] = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(tree, ast.ClassDef)
     return {
@@ -238,14 +236,8 @@ def _type(annotation: object) -> str:
 
 
 def _default(value: object) -> str:
-    """A value as a settings file has it; a table by its name."""
-    if value is None:
-        return "none"
-    return f"`{json.dumps(value, default=lambda table: table.username)}`"
-
-
-def _cell(text: object) -> str:
-    return str(text).replace("|", "\\|")
+    """As it stands behind a name; what is long in itself is told by the text."""
+    return "" if isinstance(value, tuple) and value and isinstance(value[0], BaseModel) else f" = {value!r}"
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class Settings(BaseSettings, TenantSettings):
         UserSettings(username="admin", password="abacito", roles=(ADMIN, EVERYONE)),
         UserSettings(username="jdoe", password="abacito"),
     )
-    """The accounts; `[[users]]` in a file. Their password is `abacito` unless others are set."""
+    """The accounts; `[[users]]` in a file. Without any: `admin`, who has the role, and `jdoe`; password `abacito`."""
 
     @classmethod
     def read(cls, **given: Any) -> Self:

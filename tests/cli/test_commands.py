@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -133,6 +134,14 @@ def test_run_takes_a_folder_variables_and_json(tmp_path: Path) -> None:
     done = abacito("run", str(tmp_path), "--json", '{"a": [true]}', "-e", "GREETING=hi", "--runner", "process")
 
     assert (done.returncode, done.stdout) == (0, "hi {'a': [True]}\n")
+
+
+def test_run_ends_with_one_line_on_why_a_folder_is_no_image(tmp_path: Path) -> None:
+    done = abacito("run", str(tmp_path), "-m", "x", "--runner", "process")
+
+    told = rf"abacito: <actor \w+> is ERROR, not READY: .*No Dockerfile can be read in {tmp_path}: .*"
+    assert done.returncode == 1
+    assert re.fullmatch(told, done.stderr.splitlines()[-1])
 
 
 def test_run_gives_up_after_its_timeout() -> None:
