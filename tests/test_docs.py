@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -32,3 +33,24 @@ def test_the_table_of_endpoints_is_the_one_that_the_code_gives(endpoints: Module
 
 def test_every_endpoint_is_asked_by_some_test_of_its_own(endpoints: ModuleType) -> None:
     assert set(endpoints.served()) - set(endpoints.asked()) == set()
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_link_leads_to_a_file_and_to_a_heading_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text())
+
+    assert [(place, heading) for place, heading in links if not leads_somewhere(page, place, heading)] == []
+
+
+def leads_somewhere(page: Path, place: str, heading: str) -> bool:
+    there = page.parent / place if place else page
+    return there.exists() and (not heading or heading in headings(there))
+
+
+def headings(page: Path) -> set[str]:
+    """As links name them."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}

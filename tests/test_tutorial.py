@@ -12,7 +12,7 @@ from tests import pages
 OFFLINE = "testenv.deps=;testenv.allowlist_externals=pytest;testenv.pass_env=PYTHONPATH"
 
 
-@pytest.mark.parametrize("runner", ["process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.mark.parametrize("runner", ["process", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.slow])])
 def test_who_follows_the_tutorial_sees_what_it_says(tmp_path: Path, runner: str) -> None:
     parts = pages.blocks("tutorial.md", "sh", "text", "python", "dockerfile", "ini")
 
