@@ -25,12 +25,13 @@ from abacito.client.faults import Fault, Faults, Often
 from abacito.containers.stub import Context
 from abacito.emulator import Emulator
 from abacito.settings import Settings, TenantSettings, UserSettings
+from abacito.worlds import Snapshot
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 _WIDTH = 100
 
 #: In the order in which a test meets them.
-_OBJECTS = (Abaco, Actor, Execution, Clock, Moved, Faults, Fault, Often, Context, Emulator)
+_OBJECTS = (Abaco, Actor, Execution, Clock, Moved, Faults, Fault, Often, Context, Emulator, Snapshot)
 _MADE_BY_USERS = (Abaco, Emulator)
 _ERRORS = (AbacoError, Misconfigured, Unavailable, Refusal, Malformed, Refused, WaitedInVain)
 

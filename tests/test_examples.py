@@ -1,4 +1,4 @@
-"""What the pages on stubs, on time and on faults show is run as it stands there."""
+"""What the pages on stubs, time, faults and worlds show is run as it stands there."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ PAGES = {
         ".stub(",
     ),
     "time.md": ("travel(", "freeze(", "freeze_time", "time_machine", "abacito_clock"),
+    "worlds.md": (".snapshot()", ".restore(", ".pause()", ".resume()", ".save(", "actors:"),
     "faults.md": ("abacito_faults.answers(", "out_of_memory(", "start_fails(", "probability=", "fault: {kind"),
 }
 

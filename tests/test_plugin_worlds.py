@@ -74,7 +74,7 @@ def test_a_function_may_have_an_images_name_and_a_fault_be_named_by_its_kind(pyt
 
         def test_fault(abacito):
             actor = abacito.register(lambda context: context.stopping.wait(10))
-            fault = abacito.fault("killed", actor=actor.id, after_s=0.1)
+            fault = abacito.fault("killed", actor=actor, after_s=0.1)
             assert (actor.send("x").wait().exit_code, fault.struck) == (137, 1)
 
         def test_no_such_fault(abacito):

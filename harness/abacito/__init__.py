@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from abacito.settings import Settings
     from abacito.worlds import Snapshot
 
-__all__ = ["Abaco", "AbacoError", "Actor", "Clock", "Context", "Emulator", "Execution", "Faults", "Settings", "Snapshot"]
+__all__ = [
+    "Abaco",
+    "AbacoError",
+    "Actor",
+    "Clock",
+    "Context",
+    "Emulator",
+    "Execution",
+    "Faults",
+    "Settings",
+    "Snapshot",
+]
 
 _HOMES = {
     "Abaco": "abacito.client",

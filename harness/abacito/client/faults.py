@@ -91,8 +91,8 @@ class Faults:
 
     def add(self, kind: str, actor: Named | str | None = None, **fields: Any) -> Fault:
         """Set a fault of this kind, with the fields that ``POST /_abacito/faults`` takes."""
-        named = actor if actor is None or isinstance(actor, str) else actor.id
-        return Fault(self._facts("POST", _PATH, {"kind": kind, "actor": named, **fields}), self)
+        named = {} if actor is None else {"actor": actor if isinstance(actor, str) else actor.id}
+        return Fault(self._facts("POST", _PATH, {"kind": kind, **named, **fields}), self)
 
     def list(self) -> Sequence[dict[str, Any]]:
         """All that are set, as they are told, oldest first."""
