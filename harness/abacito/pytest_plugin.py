@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from abacito.scenario import GAPS_FILE
+
 if TYPE_CHECKING:
     from abacito.client import Abaco
     from abacito.client.clock import Clock
@@ -69,7 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Stories below the folders named in the ini option; nothing else is looked at."""
     folders = parent.config.getini("abacito_scenarios")
-    if file_path.suffix != ".yaml" or not any(folder in file_path.parents for folder in folders):
+    if (
+        file_path.suffix != ".yaml"
+        or file_path.name == GAPS_FILE
+        or not any(folder in file_path.parents for folder in folders)
+    ):
         return None
     from abacito.stories import StoryFile
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,7 +18,10 @@ from abacito.scenario.play import Outcome
 from abacito.scenario.story import Story
 
 if TYPE_CHECKING:
+    from abacito.abaco.ports import Pace
     from abacito.emulator import Emulator
+
+Played = TypeVar("Played")
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,26 @@ def _side_by_side(
     stories: Sequence[Story], stage: Stage, transcript: Transcript, at_once: int
 ) -> Generator[Outcome, None, None]:
     """Each transcript is shown whole, when it and all before it have ended."""
-    stopping = threading.Event()
-    pace = _UntilStopped(stopping)
 
-    def play_one(story: Story) -> tuple[Outcome, str]:
+    def play_one(story: Story, pace: Pace) -> tuple[Outcome, str]:
         with stage.open() as target:
             return transcript.play_unseen(story, target, pace)
 
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        for outcome, shown in pool.map(play_one, stories):
+    with closing(side_by_side(stories, play_one, at_once)) as played:
+        for outcome, shown in played:
             transcript.show(shown)
             yield outcome
+
+
+def side_by_side(
+    stories: Sequence[Story], play_one: Callable[[Story, Pace], Played], at_once: int
+) -> Generator[Played, None, None]:
+    """What comes of each, so many at a time, in their order."""
+    stopping = threading.Event()
+    pace = _UntilStopped(stopping)
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        yield from pool.map(lambda story: play_one(story, pace), stories)
     finally:  # at a failure, an error or a signal: what is under way ends at its next wait, its emulator with it
         stopping.set()
         pool.shutdown(cancel_futures=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
@@ -62,6 +62,7 @@ class StepReport:
     body: str | None = None
     status_code: int | None = None
     answer: JsonValue = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     logs: str | None = None
     elapsed_s: float = 0.0
     failure: Failure | None = None
@@ -167,6 +168,7 @@ class _Player:
             body=request.shown_body,
             status_code=result.answer.status_code,
             answer=result.answer.text if result.answer.json is None else result.answer.json,
+            headers=result.answer.headers,
             logs=result.logs,
             elapsed_s=self._pace.monotonic() - began,
             failure=self._failure(number, step, title, result) if result.found else None,

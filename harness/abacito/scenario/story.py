@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
@@ -27,6 +27,7 @@ CLOCK_VERBS = ("travel", "tick", "at", "freeze")
 OUR_VERBS = {**dict.fromkeys(CLOCK_VERBS, "/_abacito/clock"), "fault": "/_abacito/faults"}
 BODIES = ("json", "form", "body", "base64", "bytes")
 Text = str | int | float | bool
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -131,11 +132,8 @@ def load(path: Path) -> Story:
 
 def read(text: str, file: str) -> Story:
     """Read a story's text; ``file`` is what refusals call it. Raises Misconfigured, in one line."""
-    page = _page(text, file)
-    try:
-        story = Story.model_validate(page.document)
-    except ValidationError as error:
-        raise page.refusal(*_first(error, page)) from None
+    page = _page(text, file, "a story", _keys_at)
+    story = _parsed(Story, page)
     story._file = file
     story._actor_lines.update({name: page.position(("actors", name))[0] for name in story.actors})
     for index, step in enumerate(story.steps):
@@ -143,6 +141,17 @@ def read(text: str, file: str) -> Story:
     for place, sentence in _mistakes(story, page.document):
         raise page.refusal(place, sentence)
     return story
+
+
+def read_as(
+    model: type[Model], text: str, file: str, what: str, keys_at: Callable[[Place], list[str]]
+) -> tuple[Model, Callable[[Place], int]]:
+    """Read another YAML file of this room: its model, and where in the file a place is (the first line is 1).
+
+    ``what`` is what refusals call it, ``keys_at`` the keys known at a place. Raises Misconfigured, in one line.
+    """
+    page = _page(text, file, what, keys_at)
+    return _parsed(model, page), lambda place: page.position(place)[0]
 
 
 def json_schema() -> dict[str, Any]:
@@ -155,6 +164,8 @@ class _Page:
     """A YAML document as plain values, with the position of each."""
 
     file: str
+    what: str
+    keys_at: Callable[[Place], list[str]]
     document: Any = None
     positions: dict[Place, tuple[int, int]] = field(default_factory=dict)
 
@@ -173,9 +184,16 @@ class _Page:
         return Misconfigured(f"{self.file}:{line}:{column}: {sentence}")
 
 
-def _page(text: str, file: str) -> _Page:
+def _parsed(model: type[Model], page: _Page) -> Model:
+    try:
+        return model.model_validate(page.document)
+    except ValidationError as error:
+        raise page.refusal(*_first(error, page)) from None
+
+
+def _page(text: str, file: str, what: str, keys_at: Callable[[Place], list[str]]) -> _Page:
     yaml = YAML(typ="safe", pure=True)  # YAML 1.2: `on` and `no` are texts
-    page = _Page(file)
+    page = _Page(file, what, keys_at)
     try:
         root = yaml.compose(text)
         page.document = None if root is None else _plain(root, (), page, yaml)
@@ -219,17 +237,17 @@ def _first(error: ValidationError, page: _Page) -> tuple[Place, str]:
 
 def _sentence(details: ErrorDetails, page: _Page) -> str:
     place = details["loc"]
-    key = place[-1] if place else "a story"
+    key = place[-1] if place else page.what
     if details["type"] == "extra_forbidden":
-        return _unknown_key(str(key), _keys_at(place[:-1]))
+        return _unknown_key(str(key), page.keys_at(place[:-1]))
     if details["type"] == "missing":
         return f"{key!r} is missing"
     if details["type"] == "model_type" and not place:
-        return f"a story is a mapping with the keys {', '.join(_keys_at(()))}"
+        return f"{page.what} is a mapping with the keys {', '.join(page.keys_at(()))}"
     named = next((part for part in reversed(page.written(place)) if isinstance(part, str)), None)
     message = details["msg"].removeprefix("Input ")
     message += " (quotes make it one)" if details["type"] == "string_type" else ""
-    return f"{named!r} {message}" if named else f"a story {message}"
+    return f"{named!r} {message}" if named else f"{page.what} {message}"
 
 
 def _keys_at(place: Place) -> list[str]:
