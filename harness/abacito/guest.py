@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from abacito.abaco.errors import AbacoError
 from abacito.client import Abaco, Actor, Refused, is_folder, issue_token
 from abacito.client.clock import Clock
 from abacito.client.faults import Faults
+from abacito.scenario.ask import Target
+from abacito.scenario.parity import Theirs
 from abacito.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -133,6 +135,20 @@ def guest_at(url: str, token: str | None, case: str) -> Guest:
 
     first = token or str(issue_token(url)["access_token"])
     return Guest(url, first, case, is_emulator=is_emulator, renew=another if is_emulator else None)
+
+
+def theirs_at(url: str, token: str | None, user_tokens: Sequence[str]) -> Theirs:
+    """The other side of stories, ``user_tokens`` as ``USER=TOKEN``. An emulator on this machine gives a token unasked; the
+    test fails where nothing answers."""
+    tokens = dict(pair.split("=", 1) for pair in user_tokens if "=" in pair)
+    if len(tokens) < len(user_tokens):
+        pytest.fail("--abacito-user-token takes USER=TOKEN", pytrace=False)
+    try:
+        if token is None and is_emulator_here(url.rstrip("/")):
+            token = str(issue_token(url.rstrip("/"))["access_token"])
+        return Theirs.at(Target(url, token, tokens))
+    except AbacoError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 def is_emulator_here(url: str) -> bool:

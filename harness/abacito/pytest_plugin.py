@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from abacito.client.faults import Faults
     from abacito.emulator import Emulator
     from abacito.running import Running
+    from abacito.scenario.gaps import Gaps
+    from abacito.scenario.parity import Theirs
     from abacito.settings import Settings
 
 _CLIENT = pytest.StashKey["Abaco"]()
@@ -52,6 +54,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "emulator of their own",
     )
     group.addoption(
+        "--abacito-parity",
+        metavar="URL",
+        default=None,
+        help="run each test twice, [here] on an emulator of its own and [there] on this server; stories fail with what "
+        "differs. Default: $ABACITO_PARITY",
+    )
+    group.addoption(
+        "--abacito-gaps",
+        metavar="FILE",
+        default=None,
+        help="the known differences; default: $ABACITO_GAPS, or the nearest parity-gaps.yaml beside or above a story",
+    )
+    group.addoption(
+        "--abacito-user-token",
+        metavar="USER=TOKEN",
+        action="append",
+        default=[],
+        help="a token of the server in --abacito-parity for steps `as: USER`; may be repeated",
+    )
+    group.addoption(
         "--abacito-token",
         metavar="TOKEN",
         default=None,
@@ -60,7 +82,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker; refuse options that contradict each other."""
+    if _parity(config) and config.getoption("--abacito-target"):
+        raise pytest.UsageError("--abacito-parity runs each test here and there: there is no --abacito-target then")
     config.addinivalue_line(
         "markers",
         "abacito(runner=..., case=..., **settings): the test's Abaco is an emulator with these settings, which all "
@@ -80,6 +104,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     from abacito.stories import StoryFile
 
     return StoryFile.from_parent(parent, path=file_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """For parity a test that uses ``abacito`` is two."""
+    if "_abacito_side" in metafunc.fixturenames and _parity(metafunc.config):
+        metafunc.parametrize("_abacito_side", ["here", "there"], indirect=True, scope="function")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -139,13 +169,47 @@ def abacito_emulator(request: pytest.FixtureRequest, abacito_settings: Settings)
     if not wanted:
         server: Emulator = request.getfixturevalue("abacito_server")
         return server
-    _skip_on_target(request, f"an emulator with {', '.join(f'{name}={value!r}' for name, value in wanted.items())}")
+    _skip_on_target(request, _with(wanted))
     running: Running = request.getfixturevalue("_abacito_running")
     return running.emulator(abacito_settings, **wanted)
 
 
+@pytest.fixture(scope="session")
+def _abacito_known_gaps(request: pytest.FixtureRequest) -> Iterator[Gaps]:
+    from abacito.stories import known_gaps
+
+    with known_gaps(_option(request, "gaps")) as gaps:
+        yield gaps
+
+
+@pytest.fixture(scope="session")
+def _abacito_theirs(request: pytest.FixtureRequest) -> Theirs:
+    from abacito.guest import theirs_at
+
+    url, tokens = _parity(request.config), request.config.getoption("--abacito-user-token")
+    return theirs_at(str(url), _option(request, "token"), tokens)
+
+
 @pytest.fixture
-def abacito(request: pytest.FixtureRequest, abacito_settings: Settings) -> Iterator[Abaco]:
+def _abacito_ours(abacito_server: Emulator) -> Emulator:
+    """Our side of a story: empty."""
+    from abacito.guest import fresh
+
+    fresh(abacito_server).close()
+    return abacito_server
+
+
+@pytest.fixture
+def _abacito_side(request: pytest.FixtureRequest) -> str | None:
+    """``here`` or ``there`` of a test that runs twice."""
+    side: str | None = getattr(request, "param", None)
+    if side == "there" and {"abacito_server", "abacito_emulator"} & set(request.fixturenames):
+        pytest.skip(f"This needs an emulator of its own; {_parity(request.config)} is another.")
+    return side
+
+
+@pytest.fixture
+def abacito(request: pytest.FixtureRequest, abacito_settings: Settings, _abacito_side: str | None) -> Iterator[Abaco]:
     """An empty Abaco for this test alone, asked as its admin: ``register(image)``, ``.send(message)``, ``.wait()`` …
 
     After the test it is checked: what went wrong in the emulator itself fails it. On another server it is not empty:
@@ -153,7 +217,9 @@ def abacito(request: pytest.FixtureRequest, abacito_settings: Settings) -> Itera
     """
     from abacito.guest import fresh, guest_at
 
-    target, emulator = _option(request, "target"), None
+    target, emulator = _parity(request.config) if _abacito_side == "there" else _target(request), None
+    if _abacito_side == "there" and (wanted := _marked(request, abacito_settings)):
+        pytest.skip(f"This needs {_with(wanted)}; {target} is another.")
     if target and not _marked(request, abacito_settings):
         client: Abaco = guest_at(target, _option(request, "token"), abacito_settings.case)
     else:
@@ -186,8 +252,20 @@ def _option(request: pytest.FixtureRequest, name: str) -> str | None:
     return request.config.getoption(f"--abacito-{name}") or os.environ.get(f"ABACITO_{name.upper()}") or None
 
 
+def _parity(config: pytest.Config) -> str | None:
+    return config.getoption("--abacito-parity") or os.environ.get("ABACITO_PARITY") or None
+
+
+def _with(settings: dict[str, Any]) -> str:
+    return f"an emulator with {', '.join(f'{name}={value!r}' for name, value in settings.items())}"
+
+
+def _target(request: pytest.FixtureRequest) -> str | None:
+    return None if _parity(request.config) else _option(request, "target")
+
+
 def _skip_on_target(request: pytest.FixtureRequest, what: str) -> None:
-    if target := _option(request, "target"):
+    if target := _target(request):
         # The user has said that tests run elsewhere: one started beside it would test something else unasked.
         pytest.skip(f"This needs {what}; this session's tests run on {target}.")
 

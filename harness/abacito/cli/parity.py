@@ -13,7 +13,6 @@ from abacito.abaco.ports import Pace
 from abacito.cli import exits
 from abacito.cli.junit import Case
 from abacito.cli.plays import Stage, side_by_side
-from abacito.scenario import gaps
 from abacito.scenario.ask import Target
 from abacito.scenario.gaps import Gap, Gaps
 from abacito.scenario.parity import Comparison, Theirs, compare
@@ -23,8 +22,10 @@ from abacito.scenario.verdict import Verdict, stale_line, summary
 
 def known_gaps(file: Path | None, stories: Sequence[Story]) -> Gaps:
     """Those of the file, or of the ones beside and above the stories. Raises Misconfigured for what is none."""
-    files = gaps.beside(Path(story.file) for story in stories) if file is None else [file]
-    return Gaps(gap for each in files for gap in gaps.load(each))
+    known = Gaps(file)
+    for story in stories:
+        known.look(story)
+    return known
 
 
 def verdicts(

@@ -35,6 +35,7 @@ MEASURED = re.compile(r"(?:total|execution|^)(?:cpu|io|runtime)(?:all|existing)?
 #: Lists that Abaco promises in an order (of creation): http-api §2.3, §4.1, §6.1. A search promises none (http-api-more
 #: §4.3), nor do workers, aliases, configs and what only admins see.
 ORDERED = {"actor", "execution", "nonce"}
+_EVERYBODYS = {"result", "result.search", "result.actors", "result.workers"}
 _SITES_LISTS = ("search", "aliases", "configs", "admin", "workers")
 #: The stations of one life: what is asked a moment later may be one further.
 LIVES = (
@@ -170,7 +171,7 @@ class Alike:
         return len(seen) == 2 and any(seen <= life for life in LIVES) and not is_registration
 
     def _lists(self, ours: list[JsonValue], theirs: list[JsonValue], at: _At) -> Iterator[Unlike]:
-        if at.path in {"result", "result.search"}:
+        if at.path in _EVERYBODYS:
             ours, theirs = self._of_story("ours", ours), self._of_story("theirs", theirs)
         if self._has_order(ours + theirs, at):
             yield from self._in_order(ours, theirs, at)

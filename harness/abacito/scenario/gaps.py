@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -69,16 +69,34 @@ class Sorted:
 
 
 class Gaps:
-    """All gaps of a run; it notes which have been seen."""
+    """All gaps of a run: those of this file, or of the ones found by ``look``; it notes which have been seen.
 
-    def __init__(self, gaps: Iterable[Gap] = ()) -> None:
-        self._gaps = list(gaps)
+    Raises Misconfigured, in one line, for a file that is none.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._is_named = file is not None
+        self._read: set[Path] = set()
+        self._gaps: list[Gap] = []
+        if file is not None:
+            self._take(file)
         self._met: set[str] = set()
         self._seen: set[str] = set()
 
-    def sort(self, story: Story, found: Iterable[Divergence]) -> Sorted:
-        """Tell known differences of a story that was played from others."""
-        self._met |= {gap.place for gap in self._gaps if gap.is_about(story)}
+    def look(self, story: Story) -> None:
+        """Read the file in the story's folder, or in the next above that has one. Raises Misconfigured."""
+        found = None if self._is_named else next(filter(Path.is_file, _above(Path(story.file))), None)
+        if found is not None and found.resolve() not in self._read:
+            self._take(found)
+
+    def _take(self, file: Path) -> None:
+        self._read.add(file.resolve())
+        self._gaps += load(file)
+
+    def sort(self, story: Story, found: Iterable[Divergence], *, is_whole: bool) -> Sorted:
+        """Tell known differences of a story that was played from others; to its end, if ``is_whole``."""
+        if is_whole:
+            self._met |= {gap.place for gap in self._gaps if gap.is_about(story)}
         unlisted: list[Divergence] = []
         known: list[tuple[Gap, Divergence]] = []
         for each in found:
@@ -112,13 +130,7 @@ def load(path: Path) -> list[Gap]:
     return listed.gaps
 
 
-def beside(stories: Iterable[Path]) -> list[Path]:
-    """The files of gaps nearest to these stories: in their folder, or in the next above that has one."""
-    nearest = (next(filter(Path.is_file, _above(story)), None) for story in stories)
-    return list(dict.fromkeys(file for file in nearest if file is not None))
-
-
-def _above(story: Path) -> Iterable[Path]:
+def _above(story: Path) -> Iterator[Path]:
     """Where it might be, as it would be named; those that are not below the present folder by their whole path."""
     folders = story.parent, *story.parent.parents
     rest = [] if story.is_absolute() else [*Path.cwd().parents]

@@ -8,8 +8,10 @@ from itertools import zip_longest
 
 from abacito.abaco.ports import Pace
 from abacito.containers.bundled import folder_for
+from abacito.scenario import names
 from abacito.scenario.alike import Alike
 from abacito.scenario.ask import NOBODY, Line, Request, Target
+from abacito.scenario.names import as_text
 from abacito.scenario.play import Failure, Outcome, StepReport, play
 from abacito.scenario.references import Knowledge
 from abacito.scenario.story import CLOCK_VERBS, Step, Story
@@ -112,10 +114,17 @@ def _set_back(story: Story, target: Target) -> None:
 
 
 def _user_without_token(step: Step, target: Target) -> str | None:
-    user = step.as_
-    if user is None or user == NOBODY or "{" in user or user in target.tokens_by_user:
-        return None
-    return user
+    return next((user for user in _users(step) if user not in {NOBODY, *target.tokens_by_user}), None)
+
+
+def _users(step: Step) -> Iterator[str]:
+    """Who asks; of a quote, what the step says itself."""
+    if step.as_ is None:
+        return
+    if next(names.quoted(step.as_), None) is None:
+        yield step.as_
+    for name, items in (step.for_each or {}).items():
+        yield from (as_text(item) for item in items if step.as_ == f"{{{name}}}")
 
 
 def _images(story: Story) -> Iterator[str]:

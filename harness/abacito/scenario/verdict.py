@@ -25,7 +25,7 @@ class Verdict:
         """The verdict on what was played, or on what was lacking for it."""
         if isinstance(played, str):
             return cls(story, None, skipped=played)
-        return cls(story, played, gaps.sort(story, played.divergences))
+        return cls(story, played, gaps.sort(story, played.divergences, is_whole=not any(played.failed)))
 
     @property
     def failed(self) -> tuple[str | None, str | None]:
