@@ -8,15 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
-from abacito.client import Abaco
 from abacito.emulator import Emulator
 from abacito.settings import Settings
-from tests.serving import serving
+from tests.serving import Reply, front
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -358,26 +356,7 @@ def test_a_failed_test_on_a_target_tells_of_its_own_executions_only(
 @pytest.fixture
 def live(target: Emulator) -> Iterator[str]:
     """What a live Abaco is to us: the emulator without its own surface."""
-    token = target.token
-
-    class Live(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path.startswith("/_abacito"):
-                self.send_error(404)
-                return
-            length = int(self.headers.get("Content-Length", 0))
-            headers = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
-            with Abaco(target.url, token)._session as session:
-                body = self.rfile.read(length)
-                answer = session.request(self.command, target.url + self.path, data=body, headers=headers, timeout=60)
-            self.send_response(answer.status_code)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        do_POST = do_DELETE = do_GET  # noqa: N815  http.server calls them so
-
-    with serving(Live) as url:
+    with front(target.url, is_live=True) as url:
         yield url
 
 
@@ -497,3 +476,128 @@ def test_a_public_name_costs_nothing_before_it_is_asked_for() -> None:
     assert int(plain[0]) < 100
     assert {"Abaco", "Emulator", "Settings"} <= set(json.loads(plain[1].replace("'", '"')))
     assert plain[2] == "Abaco"
+
+
+ON_BOTH = """
+import pytest
+
+def test_an_image(abacito):
+    execution = abacito.register("abacosamples/test").send("hello").wait()
+    assert "Contents of MSG: hello" in execution.logs
+
+def test_a_function(abacito):
+    abacito.register(print)
+
+def test_a_server(abacito, abacito_server):
+    assert abacito.url == abacito_server.url
+
+@pytest.mark.abacito(log_ex=60)
+def test_settings(abacito):
+    pass
+
+def test_none():
+    pass
+"""
+
+
+def test_for_parity_a_test_runs_here_and_there(pytester: pytest.Pytester, target: Emulator) -> None:
+    pytester.makepyfile(ON_BOTH)
+
+    result = pytester.runpytest_subprocess("--abacito-runner=process", f"--abacito-parity={target.url}", "-v", "-rs")
+
+    result.assert_outcomes(passed=6, skipped=3)
+    for words in ("test_an_image[[]here] PASSED*", "test_an_image[[]there] PASSED*", "test_none PASSED*"):
+        result.stdout.fnmatch_lines([f"*{words}"])
+    for words in (
+        "Python functions as actors need",
+        "This needs an emulator of its own; ",
+        "an emulator with log_ex=60;",
+    ):
+        result.stdout.fnmatch_lines([f"*{words}*"])
+
+
+def test_for_parity_a_test_fails_on_the_side_where_it_fails(pytester: pytest.Pytester, target: Emulator) -> None:
+    def without_owner(line: str, reply: Reply) -> None:
+        if line == "POST /actors/v2":
+            reply.json = {**reply.json, "result": {**reply.json["result"], "owner": ""}}
+
+    pytester.makepyfile(
+        'def test_it(abacito): assert abacito.request("POST", "/actors/v2", json={"image": "x"})["owner"]'
+    )
+
+    with front(target.url, without_owner) as url:
+        result = pytester.runpytest_subprocess("--abacito-runner=process", f"--abacito-parity={url}", "-rA")
+
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["PASSED *test_it[[]here]", "FAILED *test_it[[]there]*"])
+
+
+STORY = "title: told twice\nsteps:\n  - get: /actors/v2\n"
+
+
+@pytest.fixture
+def told_twice(pytester: pytest.Pytester) -> Path:
+    pytester.makeini("[pytest]\nabacito_scenarios = stories\n")
+    folder = pytester.mkdir("stories")
+    folder.joinpath("one.yaml").write_text(STORY)
+    folder.joinpath("two.yaml").write_text(STORY.replace("/actors/v2", "/_abacito/health"))
+    return folder
+
+
+def other_words(line: str, reply: Reply) -> None:
+    if line == "GET /actors/v2":
+        reply.json = {**reply.json, "message": "Here they are."}
+
+
+def test_for_parity_a_story_is_one_test_that_fails_with_what_differs(
+    pytester: pytest.Pytester, target: Emulator, told_twice: Path
+) -> None:
+    options = ["--abacito-runner=process", f"--abacito-token={target.token}", "-rs"]
+
+    with front(target.url, other_words, is_live=True) as url:
+        differs = pytester.runpytest_subprocess(told_twice, f"--abacito-parity={url}", *options)
+    same = pytester.runpytest_subprocess(told_twice, f"--abacito-parity={target.url}", *options)
+
+    same.assert_outcomes(passed=2)
+    differs.assert_outcomes(failed=1, skipped=1)
+    differs.stdout.fnmatch_lines(
+        ["*one.yaml:3: step 1: GET /actors/v2", "*message", '*ours   "Actors retrieved *"', '*theirs "Here they are."']
+    )
+    differs.stdout.fnmatch_lines(["*This story needs an emulator there: line 3 has '/_abacito/health'*"])
+
+
+def test_for_parity_known_gaps_pass_and_those_no_longer_seen_are_warned_of(
+    pytester: pytest.Pytester, target: Emulator, told_twice: Path
+) -> None:
+    known = "gaps:\n  - {path: message, reason: they have words of their own}\n"
+    told_twice.joinpath("parity-gaps.yaml").write_text(known)
+
+    with front(target.url, other_words) as url:
+        seen = pytester.runpytest_subprocess(told_twice, f"--abacito-parity={url}", "--abacito-runner=process", "-rP")
+    unseen = pytester.runpytest_subprocess(told_twice, f"--abacito-parity={target.url}", "--abacito-runner=process")
+
+    seen.assert_outcomes(passed=2)
+    seen.stdout.fnmatch_lines(["*known gap: they have words of their own"])
+    unseen.assert_outcomes(passed=2, warnings=1)
+    unseen.stdout.fnmatch_lines(["*gap no longer seen: *parity-gaps.yaml:2: message: they have words of their own*"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--abacito-parity=http://127.0.0.1:9", "--abacito-token=t"), "no answer from http://127.0.0.1:9"),
+        (
+            ("--abacito-parity=http://127.0.0.1:9", "--abacito-target=http://127.0.0.1:9"),
+            "there is no --abacito-target",
+        ),
+        (("--abacito-parity=http://127.0.0.1:9", "--abacito-user-token=jane"), "--abacito-user-token takes USER=TOKEN"),
+    ],
+)
+def test_for_parity_what_cannot_be_is_told_in_a_line(
+    pytester: pytest.Pytester, told_twice: Path, options: tuple[str, ...], words: str
+) -> None:
+    result = pytester.runpytest_subprocess(told_twice / "one.yaml", "--abacito-runner=process", *options)
+
+    assert result.ret != 0
+    assert words in result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()

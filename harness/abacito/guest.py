@@ -138,8 +138,10 @@ def guest_at(url: str, token: str | None, case: str) -> Guest:
 
 
 def theirs_at(url: str, token: str | None, user_tokens: Sequence[str]) -> Theirs:
-    """The other side of stories, ``user_tokens`` as ``USER=TOKEN``. An emulator on this machine gives a token unasked; the
-    test fails where nothing answers."""
+    """The other side of stories, ``user_tokens`` as ``USER=TOKEN``; the test fails where nothing answers.
+
+    An emulator on this machine gives a token unasked.
+    """
     tokens = dict(pair.split("=", 1) for pair in user_tokens if "=" in pair)
     if len(tokens) < len(user_tokens):
         pytest.fail("--abacito-user-token takes USER=TOKEN", pytrace=False)

@@ -133,11 +133,10 @@ class Alike:
         shape = time_shape(ours)
         if shape is None or time_shape(theirs) is None:
             return self.same_text(ours, theirs)
-        if shape != time_shape(theirs):
-            return False
-        if at.thing is None or not is_fine(ours):
-            return True
-        return self._pairs.fit("time", moment(ours), moment(theirs), within=at.thing)
+        is_same = shape == time_shape(theirs)
+        if at.thing is None or not is_fine(ours) or not is_fine(theirs):
+            return is_same
+        return self._pairs.fit("time", moment(ours), moment(theirs), within=at.thing) and is_same
 
     def _records(self, ours: Mapping[str, JsonValue], theirs: Mapping[str, JsonValue], at: _At) -> Iterator[Unlike]:
         theirs = {self._key(key, at): value for key, value in theirs.items()}

@@ -105,6 +105,7 @@ def time_shape(text: str) -> str | None:
     """How the text writes a time (``0000-00-00T00:00:00.000Z``); None if it is no time."""
     if _SHAPES["time"].fullmatch(text) is None:
         return None
+    text = re.sub(r"(?<= ) (?=\d)", "0", text)  # (the 4th of a month, where others have two digits)
     return re.sub(r"\d", "0", re.sub(_MONTH, "Jan", re.sub(_DAY, "Mon", text)))
 
 

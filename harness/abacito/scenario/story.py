@@ -231,7 +231,8 @@ def _plain_mapping(node: MappingNode, place: Place, page: _Page, yaml: YAML) -> 
 
 def _first(error: ValidationError, page: _Page) -> tuple[Place, str]:
     """The mistake that stands first in the file, and its sentence."""
-    details = min(error.errors(), key=lambda found: page.position(found["loc"]))
+    # (a key that is missing may be there, written wrong)
+    details = min(error.errors(), key=lambda found: (found["type"] == "missing", page.position(found["loc"])))
     return details["loc"], _sentence(details, page)
 
 
