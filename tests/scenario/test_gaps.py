@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.scenario.test_library import SCENARIOS, STORIES
 
 from abacito.abaco.errors import Misconfigured
+from abacito.scenario import GAPS_FILE
 from abacito.scenario.gaps import Gap, Gaps, load
 from abacito.scenario.parity import Divergence
 from abacito.scenario.story import Story, read
+from abacito.scenario.story import load as load_story
 
 STORY = "title: t\nsteps:\n  - get: /x\n"
 
@@ -95,6 +98,13 @@ def test_a_file_that_is_none_is_refused_with_its_place(tmp_path: Path, text: str
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be read as known gaps"):
         load(tmp_path)
+
+
+def test_the_gaps_of_this_library_speak_of_its_stories() -> None:
+    stories = [load_story(path) for path in STORIES]
+
+    for gap in load(SCENARIOS / GAPS_FILE):
+        assert any(gap.is_about(story) for story in stories), gap.place
 
 
 def test_differences_are_sorted_into_known_ones_and_others(tmp_path: Path) -> None:

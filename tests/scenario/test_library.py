@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 
 from abacito.emulator import Emulator
+from abacito.scenario import GAPS_FILE
 from abacito.scenario.ask import Target
 from abacito.scenario.play import play
 from abacito.scenario.story import Story, load
@@ -19,7 +20,7 @@ from abacito.settings import Settings
 Case = Literal["camel", "snake"]
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-STORIES = sorted(SCENARIOS.rglob("*.yaml"))
+STORIES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.name != GAPS_FILE)
 SPEC = re.compile(r"^# spec: (\S+) (#\d+(?:, #\d+)*)$", re.MULTILINE)
 #: The checklists that stories name, with the number of lines that each has.
 CHECKLISTS = {"http-api": 128, "http-api-more": 118, "execution": 118, "clients": 62}
