@@ -97,6 +97,9 @@ class _Heard:
     def addoption(self, name: str, **words: Any) -> None:
         self.options.append((name, words))
 
+    def getoption(self, _: str) -> None:
+        """Nothing is given."""
+
     def addinivalue_line(self, _: str, line: str) -> None:
         self.markers.append(line)
 
