@@ -14,6 +14,7 @@ from abacito.emulator import Emulator
 from abacito.scenario.ask import Target
 from abacito.scenario.play import play
 from abacito.scenario.story import Story, load
+from abacito.scenario.users import settings_for
 from abacito.settings import Settings
 
 Case = Literal["camel", "snake"]
@@ -73,28 +74,32 @@ def in_library(path: Path) -> str:
     return str(path.relative_to(SCENARIOS))
 
 
-class ByCase(dict[Case, Emulator]):
-    """An emulator for each case, started when the first story is played in it."""
+class Emulators:
+    """One for each settings, started when the first story needs it."""
 
     def __init__(self, running: ExitStack) -> None:
         self._running = running
+        self._found: list[Emulator] = []
 
-    def __missing__(self, case: Case) -> Emulator:
-        settings = Settings.read(port=0, runner="process", case=case)
-        self[case] = self._running.enter_context(Emulator(settings))
-        return self[case]
+    def having(self, settings: Settings) -> Emulator:
+        for emulator in self._found:
+            if emulator.settings == settings:
+                return emulator
+        self._found.append(self._running.enter_context(Emulator(settings)))
+        return self._found[-1]
 
 
 @pytest.fixture(scope="session")
-def emulators() -> Iterator[ByCase]:
+def emulators() -> Iterator[Emulators]:
     with ExitStack() as running:
-        yield ByCase(running)
+        yield Emulators(running)
 
 
 @pytest.fixture
-def emulator(emulators: ByCase, case: Case) -> Iterator[Emulator]:
-    """Empty, whatever the story before has left."""
-    emulator = emulators[case]
+def emulator(emulators: Emulators, path: Path, case: Case) -> Iterator[Emulator]:
+    """With the users that the story needs, and empty, whatever the story before has left."""
+    settings = Settings.read(port=0, runner="process", case=case)
+    emulator = emulators.having(settings_for(load(path), settings))
     emulator.reset()
     yield emulator
     emulator.check()
@@ -144,6 +149,18 @@ def test_the_readme_says_what_each_folder_tells() -> None:
     folders = {path.parent.name for path in STORIES if path.parent != SCENARIOS}
 
     assert folders == {name.rstrip("/") for row in table for name in re.findall(r"`(\w+/)`", row)}
+
+
+def test_the_examples_of_the_readme_are_true(pytester: pytest.Pytester) -> None:
+    examples = re.findall(r"^```yaml\n(.*?)^```", (SCENARIOS / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    folder = pytester.mkdir("stories")
+    for number, example in enumerate(examples):
+        folder.joinpath(f"example_{number}.yaml").write_text(example)
+    pytester.makeini("[pytest]\nabacito_scenarios = stories\n")
+
+    pytester.runpytest_subprocess("stories", "--abacito-runner=process").assert_outcomes(passed=len(examples))
+
+    assert len(examples) >= 2
 
 
 def test_pytest_collects_every_story(pytester: pytest.Pytester) -> None:
