@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from abacito.cli import exits
 from abacito.cli.options import emulator_options, tell
+from abacito.cli.record import record
 from abacito.cli.signals import term_like_interrupt
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ _files = click.argument(
 @click.group(epilog=exits.HELP)
 def scenario() -> None:
     """Play stories: requests to Abaco, and what should come of them, in YAML."""
+
+
+scenario.add_command(record)
 
 
 @scenario.command(

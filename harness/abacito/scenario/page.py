@@ -1,7 +1,8 @@
-"""A YAML page as plain values, with the line and column of each."""
+"""A YAML page: read as plain values, with the line and column of each, and written."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,18 @@ def read_page(text: str, file: str) -> Page:
         page.positions[()] = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise page.refusal((), f"not YAML: {' '.join(str(error.problem or error.context).split())}") from error
     return page
+
+
+def as_yaml(value: Any) -> str:
+    """The value as a block of YAML, its keys in their order."""
+    yaml: Any = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.allow_unicode = False, True
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.map_indent, yaml.sequence_indent, yaml.sequence_dash_offset = 2, 4, 2
+    yaml.width = 1_000_000  # lines are broken by nobody but the text itself
+    text = io.StringIO()
+    yaml.dump(value, text)
+    return text.getvalue()
 
 
 def _plain(node: Node, place: Place, page: Page, yaml: YAML) -> Any:
