@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -161,6 +164,20 @@ def test_the_examples_of_the_readme_are_true(pytester: pytest.Pytester) -> None:
     pytester.runpytest_subprocess("stories", "--abacito-runner=process").assert_outcomes(passed=len(examples))
 
     assert len(examples) >= 2
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine, which the example uses")
+def test_the_readme_records_what_it_shows(tmp_path: Path) -> None:
+    page = (SCENARIOS / "README.md").read_text()
+    (script,) = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"`greeting.yaml` then:\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    command = [sys.executable, "-m", "abacito", "exec", "--runner", "process", "--", "bash", "-e", "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [(tmp_path / "greeting.yaml").read_text()] == shown
+    assert "1 of 1 stories passed" in result.stderr
 
 
 def test_pytest_collects_every_story(pytester: pytest.Pytester) -> None:

@@ -148,6 +148,19 @@ def test_an_answer_comes_as_it_arrives_and_is_noted_at_its_end(noted: list[Excha
     assert [exchange.content for exchange in noted] == [b"firstlast"]
 
 
+def test_an_answer_that_does_not_end_does_not_hold_up_the_end(noted: list[Exchange]) -> None:
+    ours, theirs = socket.socketpair()
+    handler = type("Handler", (_InChunks,), {"turn": [theirs]})
+    with ours, theirs, serving(handler) as url:
+        with Proxy(url, "127.0.0.1", 0, None, noted.append) as proxy:
+            connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=20)
+            connection.request("GET", "/log")
+            connection.getresponse().read(5)
+        assert noted == []
+        ours.send(b"x")
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "sent"),
     [

@@ -234,13 +234,20 @@ def test_only_what_is_stable_is_expected(client: Client) -> None:
         "hints": ["one", 2, None],
         "contains": "no matcher",
     }
-    client.ask("POST /actors/v2", fields, form={"image": "echo"})
+    client.ask("POST /actors/v2/x/nonces", fields)
 
     assert client.steps[1]["expect"] == {
         "status_code": 200,
         "message": "fine",
         "result": {"image": "echo", "maxUses": 3, "privileged": False, "hints": ["one", 2, None]},
     }
+
+
+def test_of_an_answer_that_repeats_what_was_sent_the_rest_is_not_expected(client: Client) -> None:
+    client.ask("POST /actors/v2", {"image": "echo", "queue": "default"}, form={"image": "echo", "name": "x"})
+    client.ask("POST /actors/v2/x/messages", {"msg": "hello"}, form={"message": "hello"})
+
+    assert [step["expect"]["result"] for step in client.steps] == [{"image": "echo"}, {"msg": "hello"}]
 
 
 def test_a_refusal_is_expected_with_its_words(client: Client) -> None:
@@ -367,6 +374,20 @@ def test_a_fault_is_a_step_and_so_is_clearing_it(client: Client) -> None:
     assert client.steps[2]["delete"] == "/_abacito/faults/{fault}"
 
 
+def test_an_emulators_own_wait_is_one_that_any_abaco_has(client: Client) -> None:
+    client.registers()
+    client.sends()
+    wait = f"GET /_abacito/wait?actor={ACTOR}&execution={EXECUTION}&within=20"
+    late = client.ask(wait, {"status": "RUNNING"}, status=408)
+    client.ask(wait, {"status": "COMPLETE", "exitCode": 0})
+
+    assert late.number is None
+    assert client.steps[2] == {
+        "get": "/actors/v2/{actor}/executions/{execution}",
+        "wait": {"until": {"status_code": 200, "result": {"status": "COMPLETE", "exitCode": 0}}},
+    }
+
+
 @pytest.mark.parametrize(
     ("line", "body"),
     [
@@ -386,13 +407,17 @@ def test_what_a_story_has_no_word_for_is_left_out(client: Client, line: str, bod
 
 def test_a_server_in_snake_case_is_recorded_in_camel_case() -> None:
     client = Client("snake")
-    client.ask("POST /actors/v2", {"id": ACTOR, "default_environment": {"a_b": "c"}}, body={"max_workers": 1})
+    answer = {"id": ACTOR, "default_environment": {"a_b": "c"}, "max_workers": 1, "mem_limit": "1g"}
+    client.ask("POST /actors/v2", answer, body={"max_workers": 1, "default_environment": {"a_b": "c"}})
     client.ask(f"POST /actors/v2/{ACTOR}/messages", {"execution_id": EXECUTION}, body={"max_uses": 1})
     client.ask(f"GET /actors/v2/{ACTOR}/executions/{EXECUTION}", {"exit_code": 0})
 
     first, second, third = client.steps
-    assert (first["json"], second["json"]) == ({"maxWorkers": 1}, {"max_uses": 1})
-    assert first["expect"]["result"] == {"defaultEnvironment": {"a_b": "c"}}
+    assert (first["json"], second["json"]) == (
+        {"maxWorkers": 1, "defaultEnvironment": {"a_b": "c"}},
+        {"max_uses": 1},
+    )
+    assert first["expect"]["result"] == {"defaultEnvironment": {"a_b": "c"}, "maxWorkers": 1}
     assert second["keep"] == {"execution": "result.executionId"}
     assert third["wait"]["until"]["result"] == {"exitCode": 0}
 

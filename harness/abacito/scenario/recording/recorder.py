@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import JsonValue
@@ -22,7 +24,7 @@ from abacito.scenario.recording.stable import Stable
 from abacito.scenario.step import CLOCK_VERBS, METHODS
 
 _OURS = "/_abacito/"
-_CLOCK, _FAULTS = "/_abacito/clock", "/_abacito/faults"
+_CLOCK, _FAULTS, _WAIT = "/_abacito/clock", "/_abacito/faults", "/_abacito/wait"
 _PATIENCE_S = 10  # a wait that took less is within the 20 s that a story has by itself
 
 # What changes by itself, so that somebody who is quicker than the recorded client must ask again.
@@ -85,6 +87,7 @@ class Recorder:
 
     def add(self, exchange: Exchange) -> Noted:
         """Note one exchange, in the order in which the answers came."""
+        exchange = _as_abacos(exchange)
         self._credentials.learn(exchange)
         self._names.note_sent(exchange)
         if why_not := self._why_not(exchange):
@@ -209,15 +212,34 @@ class Recorder:
             own is not None and self._names.knows(own[1]) and not exchange.plain_path.rstrip("/").endswith("/workers")
         )
         if isinstance(document, dict):
-            part = self._stable.part(document, own=is_own)
+            part = self._stable.part(self._answering(exchange, document), own=is_own)
             return part if isinstance(part, dict) else {}
         text = self._stable.text(exchange.answer_text or "")
         return {} if isinstance(text, Missing) or document is not None else {"text": text}
+
+    def _answering(self, exchange: Exchange, document: dict[str, JsonValue]) -> JsonValue:
+        """An answer that repeats what was sent, without all the rest: defaults are each Abaco's own."""
+        sent = exchange.sent_json[0] if exchange.sent_json else dict[str, JsonValue](exchange.form or ())
+        result = document.get("result")
+        if not isinstance(sent, dict) or not isinstance(result, dict):
+            return document
+        names = {name if self._case == "camel" else camel_name(name, exchange.path) for name in sent} & result.keys()
+        return {**document, "result": {name: result[name] for name in result if name in names}} if names else document
 
     def _is_private(self, text: str) -> bool:
         default = self._credentials.default
         names_him = default is not None and re.search(rf"\b{re.escape(default)}\b", text) is not None
         return names_him or self._credentials.holds(text) or self._names.holds(text)
+
+
+def _as_abacos(exchange: Exchange) -> Exchange:
+    """An emulator's wait for the end of an execution, as the look at it that any Abaco has; all else as it is."""
+    asked, found = exchange.query, exchange.answer_json
+    is_wait = exchange.method == "GET" and exchange.plain_path == _WAIT and {"actor", "execution"} <= asked.keys()
+    if not is_wait or exchange.status_code != HTTPStatus.OK or found is None or not isinstance(found[0], dict):
+        return exchange
+    content = json.dumps({name: value for name, value in found[0].items() if name != "message"}).encode()
+    return replace(exchange, path=f"/actors/v2/{asked['actor']}/executions/{asked['execution']}", content=content)
 
 
 def _clears_faults(exchange: Exchange) -> bool:
