@@ -170,6 +170,16 @@ def test_a_token_that_was_fetched_is_its_users(client: Client) -> None:
     assert [step.get("as") for step in client.steps] == [None, "jane"]
 
 
+def test_a_token_that_does_not_count_is_sent_as_one_that_does_not(client: Client) -> None:
+    client.ask("GET /actors/v2", token="expired-long-ago", status=401)
+    client.ask("GET /actors/v2", [])
+
+    first, second = client.steps
+    assert (first["as"], first["headers"]) == ("nobody", {"Authorization": "Bearer (secret)"})
+    assert "as" not in second
+    assert "users" not in client.story
+
+
 def test_a_request_without_credentials_is_nobodys_when_that_matters(client: Client) -> None:
     client.registers()
     client.ask(f"POST /actors/v2/{ACTOR}/nonces", {"id": NONCE}, body={})
@@ -343,6 +353,8 @@ def test_the_lists_of_an_actor_of_the_story_have_a_length(client: Client) -> Non
         ((b'{"a": 1}', FORM), {"headers": {"Content-Type": FORM}, "body": '{"a": 1}'}),
         ((b"hello", "text/plain"), {"headers": {"Content-Type": "text/plain"}, "body": "hello"}),
         ((b"hello", ""), {"body": "hello"}),
+        ((b"{}", f"{JSON}; charset=utf-8"), {"headers": {"Content-Type": f"{JSON}; charset=utf-8"}, "json": {}}),
+        ((b"", "application/octet-stream"), {"headers": {"Content-Type": "application/octet-stream"}}),
         ((b"\xff\x00", "application/octet-stream"), {"base64": "/wA="}),
         ((b"hello", "application/octet-stream"), {"base64": "aGVsbG8="}),
         ((b"\xff", "image/png"), {"headers": {"Content-Type": "image/png"}, "base64": "/w=="}),

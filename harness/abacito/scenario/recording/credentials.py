@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import jwt
 from pydantic import JsonValue
@@ -61,9 +62,12 @@ class Credentials:
     def user(self, exchange: Exchange) -> str | None:
         """Whom the step is asked ``as``: None for the first token's user.
 
-        A request without credentials that was answered well, and not by a nonce, is as good as his.
+        A request without credentials that was answered well, and not by a nonce, is as good as his. A token that does
+        not count, or not any more, is nobody's.
         """
         token = bearer(exchange)
+        if is_refused(exchange):
+            return NOBODY
         if token is None:
             is_open = exchange.status_code < 400 and "x-nonce" not in exchange.query
             return None if is_open else NOBODY
@@ -101,6 +105,11 @@ def bearer(exchange: Exchange) -> str | None:
     """The token that the request was sent with, in either header."""
     scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
     return (token.strip() if scheme.lower() == "bearer" else "") or exchange.headers.get("x-tapis-token") or None
+
+
+def is_refused(exchange: Exchange) -> bool:
+    """Whether it was sent with a token that does not count."""
+    return bearer(exchange) is not None and exchange.status_code == HTTPStatus.UNAUTHORIZED
 
 
 def secret_keys(value: dict[str, JsonValue]) -> set[str]:

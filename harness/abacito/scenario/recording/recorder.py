@@ -17,7 +17,7 @@ from abacito.scenario.ask import Case
 from abacito.scenario.case import camel_answer, camel_name
 from abacito.scenario.expect import Missing
 from abacito.scenario.page import as_yaml
-from abacito.scenario.recording.credentials import Credentials
+from abacito.scenario.recording.credentials import HIDDEN, Credentials, is_refused
 from abacito.scenario.recording.exchange import BINARY_TYPE, Exchange
 from abacito.scenario.recording.naming import Names
 from abacito.scenario.recording.stable import Stable
@@ -137,6 +137,8 @@ class Recorder:
         step.document[exchange.method.lower()] = self._names.quote(self._credentials.hide(exchange.path))
         if user is not None:
             step.document["as"] = user
+        headers = {name: self._names.quote(value) for name, value in _headers(exchange)}
+        step.document |= {"headers": headers} if headers else {}
         step.document |= dict(self._body(exchange))
         return step
 
@@ -159,14 +161,10 @@ class Recorder:
             yield "json", self._names.quote_all(self._named_in_camel(exchange.path, exchange.sent_json[0]))
         elif exchange.form is not None:
             yield "form", self._form(exchange)
+        elif exchange.text is None or exchange.sent_type == BINARY_TYPE:
+            yield "base64", base64.b64encode(exchange.body).decode()
         else:
-            implied = BINARY_TYPE if exchange.text is None or exchange.sent_type == BINARY_TYPE else ""
-            if exchange.sent_type != implied:
-                yield "headers", {"Content-Type": self._names.quote(exchange.headers["content-type"])}
-            if implied:
-                yield "base64", base64.b64encode(exchange.body).decode()
-            else:
-                yield "body", self._names.quote(self._credentials.hide(exchange.text or ""))
+            yield "body", self._names.quote(self._credentials.hide(exchange.text))
 
     def _named_in_camel(self, path: str, value: JsonValue) -> JsonValue:
         hidden = self._credentials.hide_all(value)
@@ -228,8 +226,20 @@ class Recorder:
 
     def _is_private(self, text: str) -> bool:
         default = self._credentials.default
-        names_him = default is not None and re.search(rf"\b{re.escape(default)}\b", text) is not None
+        names_him = default is not None and re.search(rf"\b{re.escape(default)}\b", text, re.I) is not None
         return names_him or self._credentials.holds(text) or self._names.holds(text)
+
+
+def _headers(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """Those that a story must say: a token that does not count, which is anybody's, and an unusual content type."""
+    if is_refused(exchange):
+        yield "Authorization", f"Bearer {HIDDEN}"
+    is_structured = exchange.sent_json is not None or exchange.form is not None
+    is_binary = exchange.body and (exchange.text is None or exchange.sent_type == BINARY_TYPE)
+    implied = exchange.sent_type if is_structured else BINARY_TYPE if is_binary else ""
+    content_type = exchange.headers.get("content-type", "")
+    if content_type and content_type != implied:
+        yield "Content-Type", content_type
 
 
 def _as_abacos(exchange: Exchange) -> Exchange:
