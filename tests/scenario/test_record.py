@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ from abacito.emulator import Emulator
 from abacito.scenario import story
 from abacito.scenario.ask import Case, Target
 from abacito.scenario.play import play
+from abacito.scenario.recording.proxy import Proxy
+from abacito.scenario.recording.recorder import Recorder
+from abacito.scenario.recording.writing import Recording
 from abacito.scenario.users import settings_for
 from abacito.settings import Settings
+
+STORIES = Path(__file__).parents[2] / "scenarios"
 
 
 @contextmanager
@@ -72,9 +78,16 @@ def settings(case: Case = "camel") -> Settings:
     return Settings.read(port=0, runner="process", case=case)
 
 
-@pytest.fixture
-def emulator(emulators: Callable[[Settings], Emulator]) -> Emulator:
+@pytest.fixture(scope="module")
+def shared(emulators: Callable[[Settings], Emulator]) -> Emulator:
     return emulators(settings())
+
+
+@pytest.fixture
+def emulator(shared: Emulator) -> Emulator:
+    """Empty, whatever the test before has left."""
+    shared.reset()
+    return shared
 
 
 def target_of(emulator: Emulator) -> Target:
@@ -166,6 +179,33 @@ def test_what_a_client_in_python_does_is_recorded_and_plays_again(
 
     assert "travel" in {step.our_verb for step in told.steps}
     assert [step.base64 for step in told.steps if step.base64] == ["AP8="]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lecture",
+        "aliases/from_birth_to_death",
+        "configs/plain_and_secret",
+        "envelope/credentials",
+        "messages/binary",
+        "nonces/counted",
+        "permissions/levels",
+        "results/returned",
+        "search/words",
+        "updates/new_image",
+    ],
+)
+def test_a_story_that_is_recorded_as_it_is_played_plays_again(emulator: Emulator, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "again.yaml"
+    recorded = Recording(file, Recorder("again", "camel"), lambda noted: None)
+    with Proxy(emulator.url, "127.0.0.1", 0, None, recorded.note) as proxy:
+        target = replace(target_of(emulator), base_url=proxy.url)
+        assert play(story.load(STORIES / f"{name}.yaml"), target, lambda report: None).failure is None
+
+    emulator.reset()
+
+    assert failure_on(emulator, story.load(file)) == ""
 
 
 def test_a_recorder_that_is_killed_leaves_a_whole_story(emulator: Emulator, tmp_path: Path) -> None:

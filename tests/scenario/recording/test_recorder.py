@@ -128,6 +128,14 @@ def test_ids_are_named_after_what_they_are_of(client: Client) -> None:
     ]
 
 
+def test_of_what_was_asked_repeatedly_the_last_answer_shows_the_ids(client: Client) -> None:
+    client.ask("GET /actors/v2/x/workers", [{"id": "workerA0123"}])
+    client.ask("GET /actors/v2/x/workers", [{"id": "workerB0123"}, {"id": "workerA0123"}])
+    client.ask("DELETE /actors/v2/x/workers/workerA0123")
+
+    assert client.steps[0]["keep"] == {"worker": "result.1.id"}
+
+
 def test_what_the_client_has_chosen_stays_as_it_is(client: Client) -> None:
     client.ask("POST /actors/v2/aliases", {"id": "my-counter", "alias": "my-counter"}, body={"alias": "my-counter"})
     client.ask("GET /actors/v2/my-counter", {})
@@ -235,6 +243,7 @@ def test_only_what_is_stable_is_expected(client: Client) -> None:
         "_links": {"self": "http://127.0.0.1/x"},
         "id": ACTOR,
         "seen": "at 12:13:14",
+        "made": "by 7YYbm4EJW6zlm",
         "where": "see https://api.tacc.utexas.edu/x",
         "owner": "me",
         "description": "",
