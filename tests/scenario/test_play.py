@@ -11,7 +11,7 @@ from abacito.abaco.errors import Misconfigured, Unavailable
 from abacito.scenario import story
 from abacito.scenario.ask import Target
 from abacito.scenario.play import Outcome, StepReport, play
-from abacito.scenario.waiting import dig
+from abacito.scenario.waiting import LOOKS_PER_ACTOR, dig
 
 if TYPE_CHECKING:
     from tests.scenario.conftest import Canned
@@ -471,6 +471,15 @@ def test_a_run_ends_soon_when_its_actor_cannot_run(executed: Canned, stage: Stag
     assert failure is not None
     assert failure.got == 'result.status: "SUBMITTED", last seen; the actor is in ERROR: no such image'
     assert stage.pace.now_s < 105
+
+
+def test_a_run_whose_actor_has_only_just_failed_is_waited_for(executed: Canned, stage: Stage) -> None:
+    waiting = [{"id": "e1", "status": "SUBMITTED"}] * LOOKS_PER_ACTOR
+    executed.answers["GET /actors/v2/a1/executions/e1"] = []
+    executed.answer("GET /actors/v2/a1/executions/e1", *waiting, {"id": "e1", "status": "ERROR"})
+    executed.answer("GET /actors/v2/a1", {"status": "ERROR"})
+
+    assert stage.play("{run: a1, message: x, expect: {status: ERROR}}").failure is None
 
 
 def test_a_step_waits_until_nothing_waits_or_runs(canned: Canned, stage: Stage) -> None:

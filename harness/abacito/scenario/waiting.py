@@ -71,10 +71,13 @@ class Waiting:
         actor = mailbox.rpartition("/messages")[0]
         user = None if posted.user == NOBODY else posted.user  # a nonce's uses are the story's, not ours to spend
         look, its_actor = Request("GET", f"{actor}/executions/{execution}", user), Request("GET", actor, user)
-        looks = count(1)
+        looks, failed = count(1), [False]
 
         def is_over(seen: Answer) -> bool:
-            return _has_ended(seen) or (next(looks) % LOOKS_PER_ACTOR == 0 and self._failed(its_actor) is not None)
+            """Not when the actor has only just failed: its execution may be about to be told so."""
+            if next(looks) % LOOKS_PER_ACTOR == 0:
+                failed.append(self._failed(its_actor) is not None)
+            return _has_ended(seen) or all(failed[-2:])
 
         result = self.until(look, {"result": {"status": status}}, within_s, is_over)
         why = self._failed(its_actor) if result.found else None
