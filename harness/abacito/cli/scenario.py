@@ -25,7 +25,7 @@ _files = click.argument(
 
 @click.group(epilog=exits.HELP)
 def scenario() -> None:
-    """Play stories: requests to Abaco, and what should come of them, in YAML."""
+    """Play, check and record stories: requests to Abaco, and what should come of them, in YAML."""
 
 
 scenario.add_command(record)

@@ -220,6 +220,29 @@ def test_no_secret_stands_in_a_story(client: Client) -> None:
     assert "fine" in client.text
 
 
+def test_what_turns_out_to_be_secret_later_is_taken_out_of_earlier_steps(client: Client) -> None:
+    client.ask("POST /x/messages?word=sesame", {"msg": "sesame, open"}, form={"message": "sesame, open"})
+    client.ask("POST /x/messages", {}, raw=(b"\xff sesame", "application/octet-stream"))
+    client.ask("POST /x/messages", {}, form={"message": "sesameseed"})
+    client.ask("POST /token", {}, form={"username": "me", "password": "sesame"})
+
+    assert "sesame" not in client.text.replace("sesameseed", "")
+    assert base64.b64decode(client.steps[1]["base64"]) == b"(secret)"
+    assert client.steps[0]["form"] == {"message": "(secret), open"}
+
+
+def test_a_password_that_is_a_word_of_a_path_leaves_the_path_alone(client: Client) -> None:
+    client.ask("POST /token", {}, form={"username": "abacito", "password": "abacito"})
+    client.ask("DELETE /_abacito/faults/f1", {})
+    client.ask("GET /profiles/v2/abacito", {}, token=token_of("abacito"))
+
+    assert [step.get("delete", step.get("get")) for step in client.steps] == [
+        "/_abacito/faults/f1",
+        "/profiles/v2/abacito",
+    ]
+    assert client.steps[1]["as"] == "abacito"
+
+
 def test_a_step_that_cannot_go_without_a_secret_is_left_out(client: Client) -> None:
     client.ask("GET /actors/v2/x", {})
 

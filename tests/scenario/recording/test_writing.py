@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,16 @@ def test_a_file_that_cannot_be_written_is_told_at_the_end(tmp_path: Path) -> Non
     assert told[0].number == 1
     with pytest.raises(Misconfigured, match=r"s\.yaml cannot be written"):
         ours.close()
+
+
+def test_several_clients_at_once_lose_no_step(tmp_path: Path) -> None:
+    ours, _ = recording(tmp_path / "s.yaml")
+
+    def client(name: int) -> None:
+        for number in range(10):
+            ours.note(Exchange("GET", f"/{name}/{number}", {}, b"", 200, "", b"", 0.0, 1.0))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(client, range(8)))
+
+    assert len({step.path for step in story.load(tmp_path / "s.yaml").steps}) == 80

@@ -25,7 +25,8 @@ _SETTING_KEY = re.compile(r"^(is|generate|default)_?[A-Z_]|^(isSecret|is_secret)
 _ASSIGNED = re.compile(r"""((?:pass(?:word|wd)|secret|token|api_?key)["']?\s*[=:]\s*["']?)[^\s"'&,}]+""", re.I)
 _BEARER = re.compile(r"(Bearer\s+)[\w.~+/=-]+", re.I)
 _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
-_SHORTEST = 4  # of a secret that is looked for everywhere: a shorter one is in every other word
+_SHORTEST = 4  # of a secret that is looked for: a shorter one is in every other line
+_LONG = 12  # from here on it can be nothing else, so it is found within words, and in paths
 
 
 class Credentials:
@@ -35,7 +36,7 @@ class Credentials:
         self._users: dict[str, str] = {}
         self._default: str | None = None
         self._secrets: set[str] = set()
-        self._longest_first: list[str] = []
+        self._patterns: list[tuple[str, re.Pattern[str]]] = []
         self.named: list[str] = []
 
     @property
@@ -48,16 +49,20 @@ class Credentials:
         is_basic = exchange.headers.get("authorization", "").lower().startswith("basic ")
         return is_basic or _GATEWAY.match(exchange.plain_path) is not None
 
-    def learn(self, exchange: Exchange) -> None:
-        """Note the tokens that it gives to whom, and every text in it that must not be shown."""
+    def learn(self, exchange: Exchange) -> bool:
+        """Note the tokens that it gives to whom, and every text in it that must not be shown; whether there are new."""
+        before = len(self._secrets)
         self._secrets.update(text for text in _secrets_of(exchange) if len(text) >= _SHORTEST)
-        self._longest_first = sorted(self._secrets, key=len, reverse=True)
+        if has_new := len(self._secrets) > before:
+            longest_first = sorted(self._secrets, key=len, reverse=True)
+            self._patterns = [(secret, _pattern(secret)) for secret in longest_first]
         if self.show_credentials(exchange):
             asked = dict(_fields(exchange))
             name = asked.get("username") or self._users.get(asked.get("refresh_token", ""))
             for key, text in _leaves(exchange.answer_json[0] if exchange.answer_json else None):
                 if key.endswith("token") and (owner := name or _claimed(text)):
                     self._users[text] = owner
+        return has_new
 
     def user(self, exchange: Exchange) -> str | None:
         """Whom the step is asked ``as``: None for the first token's user.
@@ -85,9 +90,17 @@ class Credentials:
 
     def hide(self, text: str) -> str:
         """The text without what is secret in it."""
-        for secret in self._longest_first:
-            text = text.replace(secret, HIDDEN)
+        for secret, pattern in self._patterns:
+            if secret in text:
+                text = pattern.sub(HIDDEN, text)
         return _JWT.sub(HIDDEN, _ASSIGNED.sub(rf"\1{HIDDEN}", _BEARER.sub(rf"\1{HIDDEN}", text)))
+
+    def hide_path(self, path: str) -> str:
+        """The path likewise; before its query only what is long, as a password may be a path's word as well."""
+        plain, mark, query = path.partition("?")
+        for secret in self._secrets:
+            plain = plain.replace(secret, HIDDEN) if len(secret) >= _LONG else plain
+        return _JWT.sub(HIDDEN, plain) + mark + self.hide(query)
 
     def hide_all(self, value: JsonValue) -> JsonValue:
         """The value with no secret in its strings, nor under a key that says that it is one."""
@@ -122,6 +135,11 @@ def secret_keys(value: dict[str, JsonValue]) -> set[str]:
 def _is_secret(key: str, text: str) -> bool:
     says_so = _SECRET_KEY.search(key) is not None and _SETTING_KEY.search(key) is None
     return says_so and text.lower() not in ("", "true", "false")
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    text = re.escape(secret)
+    return re.compile(text if len(secret) >= _LONG else rf"(?<![A-Za-z0-9]){text}(?![A-Za-z0-9])")
 
 
 def _secrets_of(exchange: Exchange) -> Iterator[str]:

@@ -88,11 +88,13 @@ class Recorder:
     def add(self, exchange: Exchange) -> Noted:
         """Note one exchange, in the order in which the answers came."""
         exchange = _as_abacos(exchange)
-        self._credentials.learn(exchange)
+        if self._credentials.learn(exchange):
+            for earlier in self._steps:
+                earlier.document = self._hidden(earlier.document)
         self._names.note_sent(exchange)
         if why_not := self._why_not(exchange):
             path = exchange.path.partition("?")[0]
-            return Noted(f"{exchange.method} {self._credentials.hide(path)}", exchange.status_code, None, why_not)
+            return Noted(f"{exchange.method} {self._credentials.hide_path(path)}", exchange.status_code, None, why_not)
         step = self._step(exchange)
         is_repeated = self._fold(step)
         self._expect(step, exchange, is_repeated)
@@ -100,6 +102,17 @@ class Recorder:
         self._last_s = exchange.answered_s
         verb = next(iter(step.document))
         return Noted(f"{verb}: {step.document[verb]}", exchange.status_code, len(self._steps))
+
+    def _hidden(self, document: dict[str, Any]) -> dict[str, Any]:
+        """A step without what has turned out to be secret since it was noted."""
+        return {key: self._hidden_part(key, value) for key, value in document.items()}
+
+    def _hidden_part(self, key: str, value: Any) -> Any:
+        if key in METHODS:
+            return self._credentials.hide_path(value)
+        if key == "base64" and self._credentials.holds(base64.b64decode(value).decode("latin-1")):
+            return base64.b64encode(HIDDEN.encode()).decode()
+        return value if key in ("as", "base64") else self._credentials.hide_all(value)
 
     def _fold(self, step: _Recorded) -> bool:
         """Whether it is what was asked just before: that step goes, as only the last answer was waited for."""
@@ -134,7 +147,7 @@ class Recorder:
         if verb is not None:
             step.document[verb[0]] = self._names.quote_all(verb[1])
             return step
-        step.document[exchange.method.lower()] = self._names.quote(self._credentials.hide(exchange.path))
+        step.document[exchange.method.lower()] = self._names.quote(self._credentials.hide_path(exchange.path))
         if user is not None:
             step.document["as"] = user
         headers = {name: self._names.quote(value) for name, value in _headers(exchange)}
