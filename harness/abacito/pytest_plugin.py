@@ -191,12 +191,12 @@ def _abacito_theirs(request: pytest.FixtureRequest) -> Theirs:
 
 
 @pytest.fixture
-def _abacito_ours(abacito_server: Emulator) -> Emulator:
+def _abacito_ours(abacito_emulator: Emulator) -> Emulator:
     """Our side of a story: empty."""
     from abacito.guest import fresh
 
-    fresh(abacito_server).close()
-    return abacito_server
+    fresh(abacito_emulator).close()
+    return abacito_emulator
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Stories as pytest collects them: one YAML file, one test, on the session's emulator, or also on another Abaco."""
+"""Stories as pytest collects them: one YAML file, one test, on an emulator with its users, or also on another Abaco."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from abacito.scenario.gaps import Gaps
 from abacito.scenario.parity import Theirs, compare
 from abacito.scenario.play import play
 from abacito.scenario.story import Story, load
+from abacito.scenario.users import settings_for
 from abacito.scenario.verdict import Verdict, stale_line
 
 if TYPE_CHECKING:
     from abacito.client import Abaco
     from abacito.emulator import Emulator
+    from abacito.settings import Settings
 
 
 class StoryFile(pytest.Module):
@@ -30,15 +32,25 @@ class StoryFile(pytest.Module):
 
     def _getobj(self) -> ModuleType:
         story = load(self.path)
-        module = ModuleType(self.path.stem, story.title)
         is_for_both = self.config.getoption("--abacito-parity") or os.environ.get("ABACITO_PARITY")
-        module.test_story = _on_both(story) if is_for_both else _here(story)  # type: ignore[attr-defined] # by its name
+        test_story = _on_both(story) if is_for_both else _here(story)
+        module = ModuleType(self.path.stem, story.title)
+        module.__dict__.update(with_users=_users_of(story), test_story=test_story)  # collected by their names
         return module
 
 
+def _users_of(story: Story) -> object:
+    @pytest.fixture(autouse=True)
+    def with_users(request: pytest.FixtureRequest, abacito_settings: Settings) -> None:
+        wanted = settings_for(story, abacito_settings)
+        request.applymarker(pytest.mark.abacito(users=wanted.users))
+
+    return with_users
+
+
 def _here(story: Story) -> Callable[..., None]:
-    def test_story(abacito: Abaco, abacito_server: Emulator) -> None:
-        outcome = play(story, _target_of(abacito_server), lambda report: None)
+    def test_story(abacito: Abaco, abacito_emulator: Emulator) -> None:
+        outcome = play(story, _target_of(abacito_emulator), lambda report: None)
         if outcome.failure:
             pytest.fail(str(outcome.failure), pytrace=False)
 

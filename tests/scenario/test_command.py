@@ -158,6 +158,47 @@ def test_steps_as_a_user_take_the_token_given_for_it(canned: Canned, tmp_path: P
     assert played(canned, story).exit_code == 2
 
 
+def test_a_user_whom_a_later_story_needs_is_asked_for_before_the_first_is_played(
+    canned: Canned, good: Path, tmp_path: Path
+) -> None:
+    needy = tmp_path / "needy.yaml"
+    needy.write_text("title: t\nusers: {jane: {}}\nsteps:\n  - {get: /good, as: jane}\n")
+
+    result = played(canned, good, needy)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"abacito: {needy}:2: the story needs the user 'jane': --user-token jane=TOKEN\n"
+    assert canned.asked == []
+    assert played(canned, good, needy, "--user-token", "jane=tj").exit_code == 0
+
+
+def test_an_emulator_of_our_own_has_the_users_of_the_story(tmp_path: Path) -> None:
+    story = tmp_path / "s.yaml"
+    story.write_text(
+        "title: t\nusers: {jane: {}, boss: {roles: [Internal/abaco-admin]}}\nsteps:\n"
+        "  - {get: /profiles/v2/me, as: jane, expect: {result: {username: jane}}}\n"
+        "  - {get: /actors/admin, as: boss}\n"
+        "  - {get: /actors/admin, as: jane, expect: {status: error}}\n"
+    )
+
+    result = abacito("run", story, "--runner", "process")
+
+    assert result.exit_code == 0, result.stdout
+
+
+def test_a_cyclic_include_ends_with_2_and_nothing_is_played(canned: Canned, good: Path, tmp_path: Path) -> None:
+    one, two = (
+        written(tmp_path / "one.yaml", "{include: two.yaml}"),
+        written(tmp_path / "two.yaml", "{include: one.yaml}"),
+    )
+
+    result = played(canned, good, one)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"abacito: {two}:3:6: 'one.yaml' is included by itself: {one} → {two} → {one}")
+    assert canned.asked == []
+
+
 def test_a_target_that_does_not_answer_ends_with_3(good: Path) -> None:
     result = abacito("run", "--target", "http://127.0.0.1:9", good)
 

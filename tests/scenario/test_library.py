@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +18,7 @@ from abacito.scenario import GAPS_FILE
 from abacito.scenario.ask import Target
 from abacito.scenario.play import play
 from abacito.scenario.story import Story, load
+from abacito.scenario.users import settings_for
 from abacito.settings import Settings
 
 Case = Literal["camel", "snake"]
@@ -74,28 +78,32 @@ def in_library(path: Path) -> str:
     return str(path.relative_to(SCENARIOS))
 
 
-class ByCase(dict[Case, Emulator]):
-    """An emulator for each case, started when the first story is played in it."""
+class Emulators:
+    """One for each settings, started when the first story needs it."""
 
     def __init__(self, running: ExitStack) -> None:
         self._running = running
+        self._found: list[Emulator] = []
 
-    def __missing__(self, case: Case) -> Emulator:
-        settings = Settings.read(port=0, runner="process", case=case)
-        self[case] = self._running.enter_context(Emulator(settings))
-        return self[case]
+    def having(self, settings: Settings) -> Emulator:
+        for emulator in self._found:
+            if emulator.settings == settings:
+                return emulator
+        self._found.append(self._running.enter_context(Emulator(settings)))
+        return self._found[-1]
 
 
 @pytest.fixture(scope="session")
-def emulators() -> Iterator[ByCase]:
+def emulators() -> Iterator[Emulators]:
     with ExitStack() as running:
-        yield ByCase(running)
+        yield Emulators(running)
 
 
 @pytest.fixture
-def emulator(emulators: ByCase, case: Case) -> Iterator[Emulator]:
-    """Empty, whatever the story before has left."""
-    emulator = emulators[case]
+def emulator(emulators: Emulators, path: Path, case: Case) -> Iterator[Emulator]:
+    """With the users that the story needs, and empty, whatever the story before has left."""
+    settings = Settings.read(port=0, runner="process", case=case)
+    emulator = emulators.having(settings_for(load(path), settings))
     emulator.reset()
     yield emulator
     emulator.check()
@@ -145,6 +153,32 @@ def test_the_readme_says_what_each_folder_tells() -> None:
     folders = {path.parent.name for path in STORIES if path.parent != SCENARIOS}
 
     assert folders == {name.rstrip("/") for row in table for name in re.findall(r"`(\w+/)`", row)}
+
+
+def test_the_examples_of_the_readme_are_true(pytester: pytest.Pytester) -> None:
+    examples = re.findall(r"^```yaml\n(.*?)^```", (SCENARIOS / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    folder = pytester.mkdir("stories")
+    for number, example in enumerate(examples):
+        folder.joinpath(f"example_{number}.yaml").write_text(example)
+    pytester.makeini("[pytest]\nabacito_scenarios = stories\n")
+
+    pytester.runpytest_subprocess("stories", "--abacito-runner=process").assert_outcomes(passed=len(examples))
+
+    assert len(examples) >= 2
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine, which the example uses")
+def test_the_readme_records_what_it_shows(tmp_path: Path) -> None:
+    page = (SCENARIOS / "README.md").read_text()
+    (script,) = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"`greeting.yaml` then:\n\n```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    command = [sys.executable, "-m", "abacito", "exec", "--runner", "process", "--", "bash", "-e", "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [(tmp_path / "greeting.yaml").read_text()] == shown
+    assert "1 of 1 stories passed" in result.stderr
 
 
 def test_pytest_collects_every_story(pytester: pytest.Pytester) -> None:

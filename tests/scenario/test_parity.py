@@ -20,6 +20,7 @@ from abacito.emulator import Emulator
 from abacito.scenario.ask import Target
 from abacito.scenario.parity import EXPECTATIONS, Comparison, Theirs, compare
 from abacito.scenario.story import load, read
+from abacito.scenario.users import settings_for
 from abacito.settings import Settings
 
 Alter = Callable[[str, Reply], None]
@@ -59,6 +60,8 @@ def a_target(emulator: Emulator, url: str | None = None) -> Target:
 @pytest.fixture(scope="module")
 def emulators() -> Iterator[tuple[Emulator, Emulator]]:
     settings = Settings.read(port=0, runner="process")
+    for path in STORIES:
+        settings = settings_for(load(path), settings)
     with Emulator(settings) as ours, Emulator(settings) as theirs:
         yield ours, theirs
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from abacito.abaco.errors import Misconfigured, Unavailable
 from abacito.scenario import story
 from abacito.scenario.ask import Target
-from abacito.scenario.play import Outcome, StepReport, dig, play
+from abacito.scenario.play import Outcome, StepReport, play
+from abacito.scenario.waiting import LOOKS_PER_ACTOR, dig
 
 if TYPE_CHECKING:
     from tests.scenario.conftest import Canned
@@ -402,3 +404,123 @@ def test_a_base_url_that_is_none_is_refused(stage: Stage) -> None:
 def test_a_token_is_not_shown_with_its_target(stage: Stage) -> None:
     assert "t0" not in repr(stage.target)
     assert "t1" not in repr(stage.target)
+
+
+@pytest.fixture
+def executed(canned: Canned) -> Canned:
+    """An actor ``a1`` whose execution ``e1`` ends on the second look."""
+    ended = {"id": "e1", "status": "COMPLETE", "exitCode": 3}
+    canned.answer("POST /actors/v2/a1/messages", {"executionId": "e1"})
+    canned.answer("GET /actors/v2/a1/executions/e1", {"id": "e1", "status": "RUNNING"}, ended)
+    canned.answer("GET /actors/v2/a1/executions/e1/logs", {"logs": "so it is"})
+    for text in (b"one", b"two", b""):
+        canned.raw("GET /actors/v2/a1/executions/e1/results", "application/octet-stream", text)
+    return canned
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [("message: a b", b"message=a+b"), ("message: {n: [1]}", b'{"n": [1]}'), ("bytes: 00 ff", b"\x00\xff")],
+)
+def test_a_run_sends_its_message_as_it_is(executed: Canned, stage: Stage, message: str, content: bytes) -> None:
+    stage.play(f"{{run: a1, {message}}}")
+
+    assert executed.asked[0].body == content
+
+
+def test_a_run_sees_its_execution_at_its_end_with_log_and_results(executed: Canned, stage: Stage) -> None:
+    wanted = "{status: COMPLETE, exitCode: 3, logs: so it is, results: [one, two]}"
+
+    outcome = stage.play(f"{{run: a1, message: x, expect: {wanted}, keep: {{e: id}}}}", "{note: '{e}'}")
+
+    assert outcome.failure is None
+    assert stage.reports[-1].note == "e1"
+
+
+def test_a_run_leaves_results_that_nobody_asks_for(executed: Canned, stage: Stage) -> None:
+    stage.play("{run: a1, message: x, expect: {exitCode: 3}}")
+
+    assert not any("results" in line for line in executed.lines)
+
+
+def test_a_run_that_expects_no_status_must_be_complete(executed: Canned, stage: Stage) -> None:
+    executed.answers["GET /actors/v2/a1/executions/e1"].pop()
+    executed.answer("GET /actors/v2/a1/executions/e1", {"id": "e1", "status": "ERROR"})
+
+    failure = stage.play("{run: a1, message: x, expect: {logs: so it is}}").failure
+
+    assert failure is not None
+    assert (failure.line, failure.wanted, failure.got) == (3, 'status: "COMPLETE"', 'status: "ERROR"')
+    assert failure.last_lines == "so it is"
+
+
+def test_a_run_that_is_refused_is_answered_as_a_request(canned: Canned, stage: Stage) -> None:
+    canned.answer("POST /actors/v2/a1/messages", None, status=400)
+
+    assert stage.play("{run: a1, message: x, expect: {status_code: 400, message: not fine}}").failure is None
+    assert stage.play("{run: a1, message: x, expect: {logs: x}}").failure is not None
+
+
+def test_a_run_ends_soon_when_its_actor_cannot_run(executed: Canned, stage: Stage) -> None:
+    executed.answers["GET /actors/v2/a1/executions/e1"] = []
+    executed.answer("GET /actors/v2/a1/executions/e1", {"id": "e1", "status": "SUBMITTED"})
+    executed.answer("GET /actors/v2/a1", {"status": "ERROR", "statusMessage": "no such image "})
+
+    failure = stage.play("{run: a1, message: x, wait: {within_s: 600}}").failure
+
+    assert failure is not None
+    assert failure.got == 'result.status: "SUBMITTED", last seen; the actor is in ERROR: no such image'
+    assert stage.pace.now_s < 105
+
+
+def test_a_run_whose_actor_has_only_just_failed_is_waited_for(executed: Canned, stage: Stage) -> None:
+    waiting = [{"id": "e1", "status": "SUBMITTED"}] * LOOKS_PER_ACTOR
+    executed.answers["GET /actors/v2/a1/executions/e1"] = []
+    executed.answer("GET /actors/v2/a1/executions/e1", *waiting, {"id": "e1", "status": "ERROR"})
+    executed.answer("GET /actors/v2/a1", {"status": "ERROR"})
+
+    assert stage.play("{run: a1, message: x, expect: {status: ERROR}}").failure is None
+
+
+def test_a_step_waits_until_nothing_waits_or_runs(canned: Canned, stage: Stage) -> None:
+    canned.answer("GET /actors/v2", [{"id": "a1"}])
+    canned.answer("GET /actors/v2/a1", {"id": "a1"})
+    canned.answer("GET /actors/v2/a1/messages", {"messages": 1}, {"messages": 0})
+    canned.answer("GET /actors/v2/a1/executions", {"executions": [{"status": "COMPLETE"}]})
+
+    outcome = stage.play("{wait: {quiet: true}, as: jane}")
+
+    assert outcome.failure is None
+    assert canned.lines.count("GET /actors/v2/a1/messages") == 2
+    assert {asked.headers["authorization"] for asked in canned.asked} == {"Bearer t1"}
+    assert (stage.reports[0].request, stage.reports[0].status_code) == ("wait until it is quiet", None)
+
+
+def test_what_never_becomes_quiet_tells_who_is_not(canned: Canned, stage: Stage) -> None:
+    canned.answer("GET /actors/v2", [{"id": "a1"}])
+    canned.answer("GET /actors/v2/a1/messages", {"messages": 2})
+    canned.answer("GET /actors/v2/a1/executions", {"executions": []})
+
+    failure = stage.play("{wait: {quiet: true, within_s: 0.05}}").failure
+
+    assert failure is not None
+    assert failure.wanted == "quiet: no message waits and no execution runs within 0.05 s"
+    assert "<actor a1> has 2 waiting" in failure.got
+
+
+def test_a_failure_in_an_included_story_names_its_file_and_line(canned: Canned, stage: Stage, tmp_path: Path) -> None:
+    canned.answer("GET /one", None)
+    inner = tmp_path / "inner.yaml"
+    inner.write_text("title: inner\nsteps:\n  - get: /one\n  - get: /two\n")
+
+    failure = stage.play("{get: /one}", f"{{include: {inner}}}").failure
+
+    assert failure is not None
+    assert (failure.file, failure.line, failure.number) == (str(inner), 4, 3)
+
+
+def test_users_without_a_token_are_told_before_anything_is_played(canned: Canned, stage: Stage) -> None:
+    with pytest.raises(Misconfigured, match=r"f\.yaml:4: the story needs the user 'bob': --user-token bob=TOKEN"):
+        stage.play("{get: /x}", head="actors: {one: echo}\nusers: {jane: {},\n bob: {}}\n")
+
+    assert canned.asked == []

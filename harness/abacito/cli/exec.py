@@ -19,7 +19,7 @@ from abacito.cli import exits
 from abacito.cli.env import CLIENTS, Site, variables
 from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import term_like_interrupt
-from abacito.cli.worlds import begin_and_end, world_options
+from abacito.cli.worlds import begun, world_options
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
@@ -63,16 +63,11 @@ def exec_(
     """
     if shutil.which(command[0], os.F_OK) is None:
         _refuse(command[0], "no such command", _NOT_FOUND)
-    from abacito.emulator import Emulator
     from abacito.settings import Settings
 
     tell(verbose)
     term_like_interrupt()
-    with (
-        Emulator(Settings.read(**given)) as emulator,
-        begin_and_end(emulator, imported, seeds, exported),
-        _folder() as folder,
-    ):
+    with begun(Settings.read(**given), imported, seeds, exported) as emulator, _folder() as folder:
         code = _run(command, {**os.environ, **_exports(emulator, user, client, folder)})
     sys.exit(code)
 

@@ -36,7 +36,7 @@ def verdicts(
     def play_both(story: Story, pace: Pace) -> Comparison | str:
         if (lacks := theirs.lacks_for(story)) is not None:
             return lacks
-        with stage.open() as ours:
+        with stage.open(story) as ours:
             return compare(story, ours, theirs.target, pace=pace)
 
     with closing(side_by_side(stories, play_both, at_once)) as played:

@@ -16,6 +16,7 @@ from abacito.cli.transcript import Transcript
 from abacito.scenario.ask import Target
 from abacito.scenario.play import Outcome
 from abacito.scenario.story import Story
+from abacito.scenario.users import check_users, settings_for
 
 if TYPE_CHECKING:
     from abacito.abaco.ports import Pace
@@ -34,16 +35,22 @@ class Stage:
     given: Mapping[str, Any]
     _untold: Iterator[bool] = field(default_factory=lambda: iter([True]))
 
+    def check(self, stories: Sequence[Story]) -> None:
+        """Raises Misconfigured when one of them needs a user whose token is not had; nothing is played then."""
+        if self.url is not None:
+            for story in stories:
+                check_users(story, self.user_tokens)
+
     @contextmanager
-    def open(self) -> Iterator[Target]:
-        """The target of one story. Tells on stderr, once, which runner an emulator of ours has found."""
+    def open(self, story: Story) -> Iterator[Target]:
+        """The story's target, with its users. Tells on stderr, once, which runner an emulator of ours has found."""
         if self.url is not None:
             yield Target(self.url, self.token, self.user_tokens, self.given["case"])
             return
         from abacito.emulator import Emulator  # heavy, and not for a target elsewhere
         from abacito.settings import Settings
 
-        settings = Settings.read(port=0, **self.given)
+        settings = settings_for(story, Settings.read(port=0, **self.given))
         with Emulator(settings) as emulator:
             if next(self._untold, False):
                 click.echo(f"runner: {emulator.runner.name}", err=True)
@@ -59,7 +66,11 @@ def target_of(emulator: Emulator) -> Target:
 def play_all(
     stories: Sequence[Story], stage: Stage, transcript: Transcript, *, at_once: int, exitfirst: bool
 ) -> list[Outcome]:
-    """What came of the stories, in their order; with ``exitfirst`` the first that fails is the last."""
+    """What came of the stories, in their order; with ``exitfirst`` the first that fails is the last.
+
+    Raises Misconfigured, before the first, when one of them needs what the stage does not have.
+    """
+    stage.check(stories)
     played = _in_turn(stories, stage, transcript)
     if at_once > 1:
         played = _side_by_side(stories, stage, transcript, at_once)
@@ -74,7 +85,7 @@ def play_all(
 
 def _in_turn(stories: Sequence[Story], stage: Stage, transcript: Transcript) -> Generator[Outcome, None, None]:
     for story in stories:
-        with stage.open() as target:
+        with stage.open(story) as target:
             outcome = transcript.play(story, target)
         yield outcome
 
@@ -85,7 +96,7 @@ def _side_by_side(
     """Each transcript is shown whole, when it and all before it have ended."""
 
     def play_one(story: Story, pace: Pace) -> tuple[Outcome, str]:
-        with stage.open() as target:
+        with stage.open(story) as target:
             return transcript.play_unseen(story, target, pace)
 
     with closing(side_by_side(stories, play_one, at_once)) as played:

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from abacito.cli import exits
 from abacito.cli.options import emulator_options, json_option, tell
+from abacito.cli.record import record
 from abacito.cli.signals import term_like_interrupt
 from abacito.scenario import GAPS_FILE
 
@@ -27,7 +28,10 @@ _files = click.argument(
 
 @click.group(epilog=exits.HELP)
 def scenario() -> None:
-    """Play stories: requests to Abaco, and what should come of them, in YAML."""
+    """Play, check and record stories: requests to Abaco, and what should come of them, in YAML."""
+
+
+scenario.add_command(record)
 
 
 @scenario.command(

@@ -12,7 +12,7 @@ import click
 from abacito.cli import exits
 from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import until_signalled
-from abacito.cli.worlds import begin_and_end, world_options
+from abacito.cli.worlds import begun, world_options
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
@@ -40,11 +40,10 @@ def serve(
 
     The base URL is the first line on stdout; a ready token and exports to copy follow.
     """
-    from abacito.emulator import Emulator
     from abacito.settings import Settings
 
     tell(verbose)
-    with Emulator(Settings.read(**given)) as emulator, begin_and_end(emulator, imported, seeds, exported):
+    with begun(Settings.read(**given), imported, seeds, exported) as emulator:
         if ca_file:
             _write(ca_file, emulator.ca_pem)
         _announce(emulator, ready_file)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from abacito.cli import exits
 
 
-def until_signalled() -> int:
-    """Wait for SIGINT or SIGTERM; the exit code that belongs to it.
+def until_signalled(ready: Callable[[], None] = lambda: None) -> int:
+    """Wait for SIGINT or SIGTERM; the exit code that belongs to it. ``ready`` is called as soon as they are heeded.
 
     From then on further signals are ignored, so that stopping is not cut short.
     """
@@ -25,6 +26,7 @@ def until_signalled() -> int:
 
     signal.signal(signal.SIGINT, note)
     signal.signal(signal.SIGTERM, note)
+    ready()
     came.wait()
     return codes[0]
 

@@ -55,6 +55,9 @@ class Transcript:
     def _exchange(self, report: StepReport) -> None:
         if report.body:
             self._print(f"      > {self._cut(report.body)}")
+        if report.status_code is None:
+            self._print(f"      waited {report.elapsed_s:.2f} s")
+            return
         style = "green" if (report.status_code or 0) < 400 else "yellow"
         self._print(f"      {report.status_code} after {report.elapsed_s:.2f} s", style)
         for line in self._answer(report.answer).splitlines():

@@ -16,6 +16,8 @@ from abacito.cli.options import json_option, target_option
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
+    from abacito.scenario.story import Story
+    from abacito.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,28 +42,36 @@ _WORLD = (
 
 
 def world_options(command: Command) -> Command:
-    """What an emulator begins with, and what is to be left of it; for ``begin_and_end``."""
+    """What an emulator begins with, and what is to be left of it; for ``begun``."""
     for option in reversed(_WORLD):
         command = option(command)
     return command
 
 
 @contextmanager
-def begin_and_end(
-    emulator: Emulator, imported: Path | None, seeds: tuple[Path, ...], exported: Path | None
-) -> Iterator[None]:
-    """The emulator holds what is in the file and what comes of the stories; in the end what it holds is written.
+def begun(
+    settings: Settings, imported: Path | None, seeds: tuple[Path, ...], exported: Path | None
+) -> Iterator[Emulator]:
+    """An emulator that holds what is in the file and what comes of the stories; in the end what it holds is written.
 
-    Raises Misconfigured for a file that is no snapshot, and ends the process for a story that fails.
+    The stories' users are known to it. Raises Misconfigured for a file that is no snapshot, and for what is no story;
+    ends the process for a story that fails.
     """
-    if imported is not None:
-        _load(emulator, imported)
-    if seeds:
-        _play(emulator, seeds)
-    yield
-    if exported is not None:
-        emulator.snapshot().save(exported)
-        click.echo(f"{exported} has all that there was", err=True)
+    from abacito.emulator import Emulator
+    from abacito.scenario.users import settings_for
+
+    stories = _stories(seeds)
+    for story in stories:
+        settings = settings_for(story, settings)
+    with Emulator(settings) as emulator:
+        if imported is not None:
+            _load(emulator, imported)
+        if stories:
+            _play(emulator, stories)
+        yield emulator
+        if exported is not None:
+            emulator.snapshot().save(exported)
+            click.echo(f"{exported} has all that there was", err=True)
 
 
 def _load(emulator: Emulator, file: Path) -> None:
@@ -73,12 +83,16 @@ def _load(emulator: Emulator, file: Path) -> None:
         raise Misconfigured(f"--import {file}: {error}") from error
 
 
-def _play(emulator: Emulator, files: tuple[Path, ...]) -> None:
-    from abacito.cli.plays import target_of
+def _stories(seeds: tuple[Path, ...]) -> list[Story]:
     from abacito.cli.scenario import load_all
+
+    return load_all(seeds) if seeds else []
+
+
+def _play(emulator: Emulator, stories: list[Story]) -> None:
+    from abacito.cli.plays import target_of
     from abacito.scenario.play import play
 
-    stories = load_all(files)  # all of them, before the first is played
     target = target_of(emulator)
     for story in stories:
         outcome = play(story, target, lambda _: None, tidy=False)

@@ -12,12 +12,12 @@ import requests
 from pydantic import JsonValue
 
 from abacito.abaco.errors import Misconfigured, Unavailable
+from abacito.client import Abaco
 from abacito.scenario.case import camel_answer, snake_name
 from abacito.scenario.names import as_text, fill, fill_text
-from abacito.scenario.story import Step, Text, from_base64
+from abacito.scenario.step import NOBODY, Step, Text, from_base64
 from abacito.settings import LOOPBACK
 
-NOBODY = "nobody"  # `as: nobody` sends no credentials, as a lone nonce needs
 ANSWER_TIMEOUT_S = 120.0  # a synchronous message lasts as long as its container
 Case = Literal["camel", "snake"]
 
@@ -123,6 +123,10 @@ class Line:
             ) from error
         return _answer(response)
 
+    def client(self, user: str | None) -> Abaco:
+        """A client of the same target, with this user's token."""
+        return Abaco(self._target.base_url.rstrip("/"), self._token(user) or "", self.case)
+
     def renew(self) -> None:
         """Have fresh tokens of the same users, from an emulator whose clock was moved: the old ones may be over."""
         for token in filter(None, (self._target.token, *self._target.tokens_by_user.values())):
@@ -182,6 +186,8 @@ def _body(
         written = step.fault if step.our_verb == "fault" else {step.our_verb: getattr(step, step.our_verb)}
         text = json.dumps(fill(written, known))
         return text.encode(), text, "application/json"
+    if step.has_message:
+        return _message_body(fill(step.message, known))
     if step.has_json:
         value = fill(step.json_, known)
         if case == "snake" and isinstance(value, dict):
@@ -195,6 +201,14 @@ def _body(
         text = fill_text(step.body, known)
         return text.encode(), text, None
     return _binary_body(step, known)
+
+
+def _message_body(message: JsonValue) -> tuple[bytes, str, str]:
+    """A text as a form, so that it stays one; all else as JSON."""
+    if isinstance(message, str):
+        return urlencode({"message": message}).encode(), f"message={message}", "application/x-www-form-urlencoded"
+    text = json.dumps(message, ensure_ascii=False)
+    return text.encode(), text, "application/json"
 
 
 def _binary_body(step: Step, known: Mapping[str, JsonValue]) -> tuple[bytes | None, str | None, str | None]:

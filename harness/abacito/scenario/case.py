@@ -22,12 +22,21 @@ _SNAKE = {
     "statusMessage": "status_message",
     "useContainerUid": "use_container_uid",
 }
+_CAMEL = {snake: camel for camel, snake in _SNAKE.items()}
 
 
 def snake_name(name: str, path: str) -> str:
     """A request field's name for a server in snake case; what goes to a mailbox or a state is the user's, and stays."""
-    is_users = re.search(r"/(messages|state)/?(\?|$)", path) is not None
-    return name if is_users else _SNAKE.get(name, name)
+    return name if _is_users(path) else _SNAKE.get(name, name)
+
+
+def camel_name(name: str, path: str) -> str:
+    """The same the other way round: how a story writes what was sent to a server in snake case."""
+    return name if _is_users(path) else _CAMEL.get(name, name)
+
+
+def _is_users(path: str) -> bool:
+    return re.search(r"/(messages|state)/?(\?|$)", path) is not None
 
 
 def camel_answer(answer: dict[str, JsonValue]) -> dict[str, JsonValue]:

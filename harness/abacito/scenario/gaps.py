@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from abacito.abaco.errors import Misconfigured
 from abacito.scenario import GAPS_FILE
 from abacito.scenario.expect import Place
+from abacito.scenario.page import read_as
 from abacito.scenario.parity import Divergence
-from abacito.scenario.story import Story, read_as
+from abacito.scenario.story import Story
 
 
 class Gap(BaseModel):

@@ -22,6 +22,11 @@ def is_name(text: str) -> bool:
     return re.fullmatch(_NAME, text) is not None
 
 
+def escape(text: str) -> str:
+    """The text as a story writes it, so that it stands for itself."""
+    return re.sub(rf"\{{({_NAME})\}}", r"{{\1}}", text)
+
+
 def quoted(value: JsonValue, place: Place = ()) -> Iterator[tuple[Place, str]]:
     """Every name that the value's strings and keys quote, with the place of the string."""
     if isinstance(value, str):

@@ -10,11 +10,12 @@ from abacito.abaco.ports import Pace
 from abacito.containers.bundled import folder_for
 from abacito.scenario import names
 from abacito.scenario.alike import Alike
-from abacito.scenario.ask import NOBODY, Line, Request, Target
+from abacito.scenario.ask import Line, Request, Target
 from abacito.scenario.names import as_text
 from abacito.scenario.play import Failure, Outcome, StepReport, play
 from abacito.scenario.references import Knowledge
-from abacito.scenario.story import CLOCK_VERBS, Step, Story
+from abacito.scenario.step import CLOCK_VERBS, NOBODY, Step
+from abacito.scenario.story import Story
 
 #: The path of a difference that is not in an answer: one side is as the story expects, the other is not.
 EXPECTATIONS = "expectations"
@@ -92,9 +93,9 @@ class Theirs:
 
     def lacks_for(self, story: Story) -> str | None:
         """What the story needs and is not there, as a sentence about the story; None if it can be played."""
+        if (user := _user_without_token(story, self.target)) is not None:
+            return f"needs a token of the user {user!r} there: --user-token {user}=TOKEN"
         for step in story.steps:
-            if (user := _user_without_token(step, self.target)) is not None:
-                return f"needs a token of the user {user!r} there: --user-token {user}=TOKEN"
             if not self.is_emulator and (step.our_verb is not None or step.path.startswith(OURS)):
                 return f"needs an emulator there: line {step.line} has {step.our_verb or step.path!r}"
         bundled = [] if self.is_emulator else [image for image in _images(story) if _is_bundled(image)]
@@ -113,8 +114,10 @@ def _set_back(story: Story, target: Target) -> None:
         line.close()
 
 
-def _user_without_token(step: Step, target: Target) -> str | None:
-    return next((user for user in _users(step) if user not in {NOBODY, *target.tokens_by_user}), None)
+def _user_without_token(story: Story, target: Target) -> str | None:
+    asking = (user for step in story.steps for user in _users(step))
+    needed = (user for user in (*story.users, *asking) if user not in {NOBODY, *target.tokens_by_user})
+    return next(needed, None)
 
 
 def _users(step: Step) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,17 +9,18 @@ from dataclasses import dataclass, field, replace
 from pydantic import JsonValue
 
 from abacito.abaco.errors import Misconfigured
-from abacito.abaco.execution import FINAL
 from abacito.abaco.ports import Pace
 from abacito.abaco.time import RealPace
-from abacito.scenario.ask import NOBODY, Answer, Line, Request, Target, request_of
-from abacito.scenario.expect import Difference, Got, Missing, differences, shown
+from abacito.scenario.ask import Answer, Line, Request, Target, request_of
+from abacito.scenario.expect import Difference, Missing, differences
 from abacito.scenario.names import fill, fill_text
-from abacito.scenario.story import CLOCK_VERBS, Step, Story
+from abacito.scenario.step import CLOCK_VERBS, Step, Wait
+from abacito.scenario.story import Story
+from abacito.scenario.users import check_users
+from abacito.scenario.waiting import Result, Waiting, dig, message_of, with_refusal
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.2
 LAST_LINES = 10  # of a container's log, in a failure
-NOT_FOUND = 404
+REFUSED, NOT_FOUND = 400, 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class StepReport:
     """One step as it went, for whoever shows it; ``answer`` is JSON, or text where the answer was none.
 
     ``logs`` is the container's whole log when the step waited for an execution; ``request`` is empty for a mere note.
+    ``status_code`` is None for a step that waited until it was quiet.
     """
 
     number: int
@@ -89,22 +90,15 @@ def play(
     """Register the story's actors and play its steps until one fails; each is reported when it has ended.
 
     ``tidy`` deletes the actors named in ``actors`` afterwards (what steps register is theirs). Raises Unavailable when
-    the target does not answer, Misconfigured when it lacks something the story needs, such as a user's token.
+    the target does not answer, Misconfigured when it lacks something the story needs: a user's token is asked for
+    before anything is played.
     """
+    check_users(story, target.tokens_by_user)
     line = Line(target)
     try:
         return _Player(story, line, report, pace or RealPace(threading.Event())).play(tidy)
     finally:
         line.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What one step came to, before it is reported."""
-
-    answer: Answer
-    found: tuple[Difference, ...] = ()
-    logs: str | None = None
 
 
 class _Player:
@@ -113,6 +107,7 @@ class _Player:
         self._line = line
         self._report = report
         self._pace = pace
+        self._waiting = Waiting(line, pace)
         self._known: dict[str, JsonValue] = {}
 
     def play(self, tidy: bool) -> Outcome:
@@ -134,7 +129,7 @@ class _Player:
             step = Step.model_validate(
                 {"post": "/actors/v2", "json": fields, "keep": {name: "result.id"}, "note": f"the actor {name}"}
             )
-            step._line = self._story.actor_line(name)
+            step.settle(*self._story.origin("actors", name), actors=())
             if (failure := self._one(0, step, self._known)) is not None:
                 return failure
             registered.append(str(self._known[name]))
@@ -146,7 +141,7 @@ class _Player:
 
     def _each(self, number: int, step: Step) -> Failure | None:
         """The step once, or once for each item, up to the first failure."""
-        if step.method is None:
+        if step.method is None and not step.is_quiet:
             self._report(StepReport(number, step.line, note=fill_text(step.note or "", self._known)))
             return None
         scopes = (self._known | item for item in _items(step, self._known))
@@ -155,45 +150,51 @@ class _Player:
     def _one(self, number: int, step: Step, scope: Mapping[str, JsonValue]) -> Failure | None:
         began = self._pace.monotonic()
         try:
-            request = request_of(step, scope, self._line.case)
-            result = self._result(step, request, scope)
+            title, body, result = self._performed(step, scope)
         except Misconfigured as error:
-            raise Misconfigured(f"{self._story.file}:{step.line}: step {number}: {error}") from error
-        title = f"{request.method} {request.path}"
+            raise Misconfigured(f"{step.file}:{step.line}: step {number}: {error}") from error
         report = StepReport(
             number=number,
             line=step.line,
             note=None if step.note is None else fill_text(step.note, scope),
             request=title,
-            body=request.shown_body,
-            status_code=result.answer.status_code,
-            answer=result.answer.text if result.answer.json is None else result.answer.json,
-            headers=result.answer.headers,
+            body=body,
+            status_code=result.answer.status_code if result.answer else None,
+            answer=_shown_answer(result.answer),
+            headers=result.answer.headers if result.answer else {},
             logs=result.logs,
             elapsed_s=self._pace.monotonic() - began,
-            failure=self._failure(number, step, title, result) if result.found else None,
+            failure=_failure(number, step, title, result) if result.found else None,
         )
         self._report(report)
         return report.failure
 
-    def _failure(self, number: int, step: Step, title: str, result: _Result) -> Failure:
-        wanted = "\n".join(f"{found.path}: {found.wanted}" for found in result.found)
-        got = "\n".join(f"{found.path}: {found.got}" for found in result.found)
-        last_lines = "\n".join((result.logs or "").splitlines()[-LAST_LINES:])
-        return Failure(self._story.file, step.line, number, title, wanted, got, last_lines)
-
-    def _result(self, step: Step, request: Request, scope: Mapping[str, JsonValue]) -> _Result:
-        if step.wait is not None and step.wait.until is not None:
-            result = self._until(request, _filled(step.wait.until, scope), step.wait.within_s)
+    def _performed(self, step: Step, scope: Mapping[str, JsonValue]) -> tuple[str, str | None, Result]:
+        """What was asked, in a line, with what body, and what it came to."""
+        wait = step.wait or Wait()
+        if step.is_quiet:
+            user = None if step.as_ is None else fill_text(step.as_, scope)
+            return "wait until it is quiet", None, self._waiting.quiet(user, wait.within_s)
+        request = request_of(step, scope, self._line.case)
+        title = f"{request.method} {request.path}"
+        if wait.until is not None:
+            result = self._waiting.until(request, _filled(wait.until, scope), wait.within_s)
         else:
-            result = _Result(self._line.ask(request))
+            result = Result(self._line.ask(request))
+        return title, request.shown_body, self._judged(step, request, result, scope)
+
+    def _judged(self, step: Step, request: Request, result: Result, scope: Mapping[str, JsonValue]) -> Result:
+        """The result with what the step finds wrong in it; a message that is waited for is waited for first."""
+        wait, answer = step.wait or Wait(), result.answer
+        assert answer is not None, "every request has an answer"
         if step.our_verb is not None:
-            self._is_obeyed(step.our_verb, result.answer)
-        found = (
-            result.found or tuple(_disagreements(step, result.answer, scope)) or tuple(self._keep(step, result, scope))
-        )
-        if not found and step.wait is not None and step.wait.status is not None:
-            return self._executed(request, result.answer, step.wait.status, step.wait.within_s)
+            self._is_obeyed(step.our_verb, answer)
+        if step.run is not None and answer.status_code < REFUSED:
+            result = self._waiting.run(request, answer, wait.within_s, with_results=_wants_results(step))
+            answer = result.answer or answer
+        found = result.found or tuple(_disagreements(step, answer, scope)) or tuple(self._keep(step, answer, scope))
+        if not found and wait.status is not None:
+            return replace(self._waiting.executed(request, answer, wait.status, wait.within_s), answer=answer)
         return replace(result, found=found)
 
     def _is_obeyed(self, verb: str, answer: Answer) -> None:
@@ -204,68 +205,33 @@ class _Player:
         if verb in CLOCK_VERBS:
             self._line.renew()
 
-    def _keep(self, step: Step, result: _Result, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
+    def _keep(self, step: Step, answer: Answer, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
         for name, path in step.keep.items():
             path = fill_text(path, scope)
-            value = dig(result.answer.document, path)
+            value = dig(answer.document, path)
             if isinstance(value, Missing):
-                yield Difference(path, f"something to keep as {name!r}", f"{value.value}: {_message(result.answer)}")
+                yield Difference(path, f"something to keep as {name!r}", f"{value.value}: {message_of(answer)}")
             else:
                 self._known[name] = value
 
-    def _executed(self, posted: Request, answer: Answer, status: str, within_s: float) -> _Result:
-        """The posted message's execution, once it has that status; the answer stays that to the POST."""
-        execution = dig(answer.document, "result.executionId")
-        if not isinstance(execution, str):
-            wanted = "the id of an execution to wait for"
-            return _Result(answer, (Difference("result.executionId", wanted, _message(answer)),))
-        mailbox, _, _ = posted.path.partition("?")
-        user = None if posted.user == NOBODY else posted.user  # a nonce's uses are the story's, not ours to spend
-        look = Request("GET", f"{mailbox.rpartition('/messages')[0]}/executions/{execution}", user)
-        return replace(self._until(look, {"result": {"status": status}}, within_s, _has_ended), answer=answer)
 
-    def _until(
-        self,
-        request: Request,
-        wanted: dict[str, JsonValue],
-        within_s: float,
-        is_over: Callable[[Answer], bool] = lambda _: False,
-    ) -> _Result:
-        """Ask until the answer fits; the differences are those of the last answer, and say how long it was tried."""
-        began, pause_s = self._pace.monotonic(), FIRST_PAUSE_S
-        while True:
-            answer = self._line.ask(request)
-            found = differences(wanted, answer.document)
-            left_s = began + within_s - self._pace.monotonic()
-            if not found or left_s <= 0 or is_over(answer):
-                break
-            self._pace.sleep(min(pause_s, left_s))
-            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-        limit = f"within {within_s:g} s"
-        late = [replace(one, wanted=f"{one.wanted} {limit}", got=f"{one.got}, last seen") for one in found]
-        return _Result(answer, _with_refusal(late, answer), self._logs(request))
-
-    def _logs(self, request: Request) -> str | None:
-        """The log of the execution that the request looks at, if it looks at one."""
-        execution = re.match(r"[^?]*/executions/[^/?]+", request.path)
-        if execution is None:
-            return None
-        answer = self._line.ask(Request("GET", f"{execution[0]}/logs", request.user, request.headers))
-        logs = dig(answer.document, "result.logs")
-        return logs if isinstance(logs, str) else None
+def _failure(number: int, step: Step, title: str, result: Result) -> Failure:
+    wanted = "\n".join(f"{found.path}: {found.wanted}" for found in result.found)
+    got = "\n".join(f"{found.path}: {found.got}" for found in result.found)
+    last_lines = "\n".join((result.logs or "").splitlines()[-LAST_LINES:])
+    return Failure(step.file, step.line, number, title, wanted, got, last_lines)
 
 
-def dig(document: JsonValue, path: str) -> Got:
-    """The part of a document at a dotted path; numbers are places in a list, -1 its last."""
-    found: Got = document
-    for key in path.split("."):
-        if isinstance(found, dict):
-            found = found.get(key, Missing.KEY)
-        elif isinstance(found, list) and re.fullmatch(r"-?\d+", key) and -len(found) <= int(key) < len(found):
-            found = found[int(key)]
-        else:
-            return Missing.KEY
-    return found
+def _shown_answer(answer: Answer | None) -> JsonValue:
+    if answer is None:
+        return None
+    return answer.text if answer.json is None else answer.json
+
+
+def _wants_results(step: Step) -> bool:
+    """Whether it looks at them: to read them takes them away."""
+    looked_at = [*(step.expect or {}), *(path.partition(".")[0] for path in step.keep.values())]
+    return "results" in looked_at
 
 
 def _items(step: Step, known: Mapping[str, JsonValue]) -> Iterator[dict[str, JsonValue]]:
@@ -277,26 +243,14 @@ def _items(step: Step, known: Mapping[str, JsonValue]) -> Iterator[dict[str, Jso
 
 def _disagreements(step: Step, answer: Answer, scope: Mapping[str, JsonValue]) -> Iterator[Difference]:
     wanted = _filled(step.expect or {}, scope)
-    if not {"status", "status_code"} & wanted.keys() and answer.status_code >= 400:
-        yield Difference("status_code", "below 400, for want of another word", _message(answer))
-    yield from _with_refusal(differences(wanted, answer.document), answer)
-
-
-def _with_refusal(found: list[Difference], answer: Answer) -> tuple[Difference, ...]:
-    """The differences; to the first is added what a refusing answer says, or one would have to guess."""
-    if not found or answer.status_code < 400:
-        return tuple(found)
-    return (replace(found[0], got=f"{found[0].got} (answered {_message(answer)})"), *found[1:])
+    if not {"status", "status_code"} & wanted.keys():
+        if answer.status_code >= REFUSED:
+            yield Difference("status_code", "below 400, for want of another word", message_of(answer))
+        elif step.run is not None:
+            wanted = {"status": "COMPLETE", **wanted}
+    yield from with_refusal(differences(wanted, answer.document), answer)
 
 
 def _filled(written: dict[str, JsonValue], scope: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     filled = fill(written, scope)
     return filled if isinstance(filled, dict) else {}
-
-
-def _message(answer: Answer) -> str:
-    return f"{answer.status_code} {shown(answer.document.get('message', answer.text))}"
-
-
-def _has_ended(answer: Answer) -> bool:
-    return dig(answer.document, "result.status") in FINAL

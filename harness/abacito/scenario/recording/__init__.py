@@ -1,0 +1,1 @@
+"""What clients ask of an Abaco, written down as a story that asks it again."""
