@@ -90,7 +90,12 @@ def abacito_settings(request: pytest.FixtureRequest) -> Settings:
     from abacito.settings import Settings
 
     option = request.config.getoption
-    return Settings.read(port=0, runner=option("--abacito-runner"), case=option("--abacito-case"))
+    given = {"port": 0, "runner": option("--abacito-runner"), "case": option("--abacito-case")}
+    settings = Settings.read(**given)
+    if settings.endpoint_url and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+        # Emulators of one name at one endpoint would take each other's messages.
+        return Settings.read(**given, emulator=f"{settings.emulator}-{worker}")
+    return settings
 
 
 @pytest.fixture(scope="session")
