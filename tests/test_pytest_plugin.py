@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,13 @@ from abacito.settings import Settings
 from tests.serving import Reply, front
 
 README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture(autouse=True)
+def _by_processes_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tox's factors say counts; on an endpoint each test has a name of its own, and none of another's actors."""
+    monkeypatch.setenv("ABACITO_RUNNER", os.environ.get("ABACITO_RUNNER", "process"))
+    monkeypatch.setenv("ABACITO_EMULATOR", f"t{secrets.token_hex(3)}")
 
 
 def readme_example() -> str:
@@ -47,7 +56,7 @@ def test_each_test_starts_with_an_empty_abaco(pytester: pytest.Pytester) -> None
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=3)
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
 
 
 def test_a_project_overrides_the_settings(pytester: pytest.Pytester) -> None:
@@ -92,7 +101,7 @@ def test_a_wait_in_vain_tells_the_status_and_the_last_lines(pytester: pytest.Pyt
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_collecting_starts_and_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
@@ -126,7 +135,7 @@ def test_a_users_own_mock_aws_is_untouched(pytester: pytest.Pytester) -> None:
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_it_works_under_frozen_time(pytester: pytest.Pytester) -> None:
@@ -144,7 +153,7 @@ def test_it_works_under_frozen_time(pytester: pytest.Pytester) -> None:
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 FAILS = """
@@ -161,7 +170,7 @@ def test_it(abacito):
 def test_a_failed_test_shows_each_execution_with_its_times_and_last_lines(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(FAILS)
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process")
+    result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(failed=1)
     result.stdout.re_match_lines(
@@ -197,7 +206,7 @@ def test_what_has_not_begun_is_told_too_also_of_a_test_whose_fixture_fails(pytes
         """
     )
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process")
+    result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(errors=1)
     result.stdout.re_match_lines([r".*: RUNNING, no exit code", r"  received \S+, not started, not finished"])
@@ -207,7 +216,7 @@ def test_what_has_not_begun_is_told_too_also_of_a_test_whose_fixture_fails(pytes
 def test_a_test_that_passes_or_uses_no_abaco_has_no_such_section(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_a(abacito): print('said')\ndef test_b(): assert False")
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process", "-rA")
+    result = pytester.runpytest_subprocess("-rA")
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.no_re_match_line(r"-+ abacito -+")
@@ -243,7 +252,7 @@ def test_a_marker_gives_a_test_an_emulator_of_its_own_settings_that_others_share
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process", "--strict-markers").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("--abacito-case=camel", "--strict-markers").assert_outcomes(passed=4)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +266,7 @@ def test_a_marker_gives_a_test_an_emulator_of_its_own_settings_that_others_share
 def test_a_marker_that_cannot_be_is_told_in_a_line(pytester: pytest.Pytester, mark: str, words: str) -> None:
     pytester.makepyfile(f"import pytest\n@pytest.mark.abacito({mark})\ndef test_it(abacito): pass")
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process")
+    result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(errors=1)
     assert words in result.stdout.str()
@@ -303,7 +312,7 @@ def test_a_server(abacito_server):
 def test_settings(abacito):
     pass
 
-@pytest.mark.abacito(case="camel")
+@pytest.mark.abacito(log_ex=86_400)
 def test_what_it_is_anyway(abacito):
     pass
 
@@ -318,7 +327,7 @@ def test_time(abacito, abacito_clock):
 
 @pytest.fixture
 def target() -> Iterator[Emulator]:
-    with Emulator(Settings.read(port=0, runner="process")) as emulator:
+    with Emulator(Settings.read(port=0)) as emulator:
         yield emulator
 
 
@@ -387,17 +396,17 @@ def test_what_is_left_at_the_end_is_named(pytester: pytest.Pytester) -> None:
 
         def test_it(abacito):
             make_folder()
-            execution = abacito.register(lambda context: threading.Event().wait(5)).send("x")
+            execution = abacito.register(lambda context: threading.Event().wait(8)).send("x")
             next(seen for seen in execution.watch(10) if seen["status"] == "RUNNING")
         """
     )
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process")
+    result = pytester.runpytest_subprocess()
 
     result.assert_outcomes(passed=1, warnings=1)
     left = "left after all tests: thread 'stub .*, folder /.*abacito-"
     result.stdout.re_match_lines([f".*PytestWarning: abacito: {left}"])
-    strict = pytester.runpytest_subprocess("--abacito-runner=process", "-W", "error")
+    strict = pytester.runpytest_subprocess("-W", "error")
     strict.assert_outcomes(passed=1, errors=1)
 
 
@@ -447,7 +456,7 @@ def test_quiet_waits_for_all_that_waits_or_runs(pytester: pytest.Pytester) -> No
         """
     )
 
-    pytester.runpytest_subprocess("--abacito-runner=process").assert_outcomes(passed=3)
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
 
 
 def test_xdists_workers_do_not_meet(pytester: pytest.Pytester) -> None:
@@ -464,7 +473,7 @@ def test_xdists_workers_do_not_meet(pytester: pytest.Pytester) -> None:
         """
     )
 
-    result = pytester.runpytest_subprocess("--abacito-runner=process", "-n4", "-W", "error")
+    result = pytester.runpytest_subprocess("-n4", "-W", "error")
 
     result.assert_outcomes(passed=24)
 

@@ -136,7 +136,12 @@ def abacito_settings(request: pytest.FixtureRequest) -> Settings:
 
     option = request.config.getoption
     names = ("runner", "case", "keep_containers")
-    return Settings.read(port=0, **{name: option(f"--abacito-{name.replace('_', '-')}") for name in names})
+    given = {"port": 0, **{name: option(f"--abacito-{name.replace('_', '-')}") for name in names}}
+    settings = Settings.read(**given)
+    if settings.endpoint_url and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+        # Emulators of one name at one endpoint would take each other's messages.
+        return Settings.read(**given, emulator=f"{settings.emulator}-{worker}")
+    return settings
 
 
 @pytest.fixture(scope="session")

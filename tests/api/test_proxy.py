@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import io
 import json
@@ -31,7 +32,7 @@ from abacito.abaco.errors import Misconfigured
 from abacito.abaco.time import real_monotonic
 from abacito.api.certificates import Authority
 from abacito.api.server import Scheme, Server
-from abacito.api.tls import Tls
+from abacito.api.tls import Tls, make_file
 from abacito.settings import Settings
 from tests.api.conftest import Api
 
@@ -590,3 +591,20 @@ def test_plain_http_where_tls_is_spoken_is_told_so(secured: tuple[Proxy, Callabl
 
     assert (answer.status, answer.json["status"]) == (400, "error")
     assert "use https" in answer.json["message"]
+
+
+def test_what_a_client_that_has_gone_did_not_take_is_dropped_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13 would report it, and a test run whose warnings are errors would fail of it."""
+    reported: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+    ours, theirs = socket.socketpair()
+    writer = make_file(ours, "wb", 8192)
+    theirs.close()
+    os.close(ours.detach())
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        writer.write(b"late")
+
+    del writer
+    gc.collect()
+
+    assert reported == []

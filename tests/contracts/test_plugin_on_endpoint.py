@@ -6,23 +6,20 @@ import secrets
 from contextlib import closing
 
 import pytest
+from tests.ministack import CREDENTIALS
 
 from abacito.emulator import Emulator
 from abacito.settings import Settings
 
 
-def test_on_an_endpoint_only_the_tests_own_actors_are_deleted(
-    pytester: pytest.Pytester, ministack: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    environment = {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "ABACITO_ENDPOINT_URL": ministack,
-        "ABACITO_EMULATOR": f"t{secrets.token_hex(3)}",
-        "ABACITO_RUNNER": "process",
-    }
-    for name, text in environment.items():
+@pytest.fixture(autouse=True)
+def _on_the_endpoint(ministack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"ABACITO_ENDPOINT_URL": ministack, "ABACITO_EMULATOR": f"t{secrets.token_hex(3)}"}
+    for name, text in {**CREDENTIALS, **own, "ABACITO_RUNNER": "process"}.items():
         monkeypatch.setenv(name, text)
+
+
+def test_on_an_endpoint_only_the_tests_own_actors_are_deleted(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         def test_a_function(abacito):
@@ -43,3 +40,19 @@ def test_on_an_endpoint_only_the_tests_own_actors_are_deleted(
 
     with Emulator(Settings.read(port=0)) as emulator, closing(emulator.client()) as owner:
         assert [actor.id for actor in owner.actors] == [mine.id]
+
+
+def test_on_an_endpoint_xdists_workers_have_an_emulator_each_by_its_name(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_alone(abacito_settings, n):
+            name = f"{os.environ['ABACITO_EMULATOR']}-{os.environ['PYTEST_XDIST_WORKER']}"
+            assert abacito_settings.emulator == name
+        """
+    )
+
+    pytester.runpytest_subprocess("-n2", "-W", "error").assert_outcomes(passed=4)

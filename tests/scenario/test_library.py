@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,11 @@ def in_library(path: Path) -> str:
     return str(path.relative_to(SCENARIOS))
 
 
+def settings_of(path: Path, case: Case) -> Settings:
+    """With the users that the story needs."""
+    return settings_for(load(path), Settings.read(port=0, runner="process", case=case))
+
+
 class Emulators:
     """One for each settings, started when the first story needs it."""
 
@@ -101,12 +107,17 @@ def emulators() -> Iterator[Emulators]:
 
 @pytest.fixture
 def emulator(emulators: Emulators, path: Path, case: Case) -> Iterator[Emulator]:
-    """With the users that the story needs, and empty, whatever the story before has left."""
-    settings = Settings.read(port=0, runner="process", case=case)
-    emulator = emulators.having(settings_for(load(path), settings))
-    emulator.reset()
-    yield emulator
-    emulator.check()
+    """Empty, whatever the story before has left. What is at an endpoint cannot be emptied: there it is a new one."""
+    settings = settings_of(path, case)
+    with ExitStack() as this_story:
+        if settings.endpoint_url:
+            named = settings.model_copy(update={"emulator": f"t{secrets.token_hex(3)}"})
+            emulator = this_story.enter_context(Emulator(named))
+        else:
+            emulator = emulators.having(settings)
+            emulator.reset()
+        yield emulator
+        emulator.check()
 
 
 @pytest.mark.parametrize("case", ["camel", "snake"])

@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from cheroot.makefile import MakeFile
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.wsgi import Server as CherootServer
 
@@ -169,8 +168,8 @@ class _Connection(HTTPConnection):
 
     RequestHandlerClass = _Request
 
-    def __init__(self, server: _Cheroot, sock: socket.socket, makefile: Any = MakeFile) -> None:
-        super().__init__(server, sock, makefile)
+    def __init__(self, server: _Cheroot, sock: socket.socket, _: object = None) -> None:
+        super().__init__(server, sock, make_file)  # whatever cheroot's own would be
         self._has_begun = False
 
     @property

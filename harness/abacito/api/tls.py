@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cheroot.makefile import MakeFile, StreamReader
+from cheroot.makefile import StreamReader, StreamWriter
 
 from abacito.api.certificates import Authority
 
@@ -118,9 +118,19 @@ class _Reader(StreamReader):
         return buffered or self._socket.pending() > 0
 
 
-def make_file(sock: TlsSocket, mode: str, bufsize: int) -> Any:
+class _Writer(StreamWriter):
+    """Says nothing when it is dropped with what a client that has gone did not take."""
+
+    def __del__(self) -> None:
+        with suppress(OSError):  # Python 3.13 tells of it on stderr, as of a failure that nobody has caught
+            self.close()
+
+
+def make_file(sock: socket.socket, mode: str, bufsize: int) -> Any:
     """cheroot's reader or writer on this socket."""
-    return _Reader(sock, mode, bufsize) if "r" in mode else MakeFile(sock, mode, bufsize)
+    if "w" in mode:
+        return _Writer(sock, mode, bufsize)
+    return _Reader(sock, mode, bufsize) if isinstance(sock, TlsSocket) else StreamReader(sock, mode, bufsize)
 
 
 class Adapter:
