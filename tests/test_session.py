@@ -16,8 +16,12 @@ from pathlib import Path
 
 import boto3, pytest
 from moto import mock_aws
+from moto.core.model_instances import model_data
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
 
-seconds, threads, descriptors = {"ours": [], "raw": []}, [], []
+seconds, threads, descriptors, accounts, tracked = {"ours": [], "raw": []}, [], [], [], []
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item, nextitem):
@@ -27,10 +31,13 @@ def pytest_runtest_protocol(item, nextitem):
         seconds["ours"].append(time.perf_counter() - began)
         threads.append(threading.active_count())
         descriptors.append(len(os.listdir("/proc/self/fd")))
+        accounts.append(sum(map(len, (dynamodb_backends, s3_backends, sqs_backends))))
+        tracked.append(sum(len(m.instances_tracked) for name in ("s3", "dynamodb") for m in model_data[name].values()))
     return result
 
 def pytest_sessionfinish():
-    facts = {"seconds": seconds, "threads": threads, "descriptors": descriptors}
+    taken = {"threads": threads, "descriptors": descriptors, "moto's accounts": accounts, "moto's objects": tracked}
+    facts = {"seconds": seconds, "taken": taken}
     Path("measured.json").write_text(json.dumps(facts))
 
 @pytest.fixture(scope="session")
@@ -76,12 +83,15 @@ def measured(pytester: pytest.Pytester, tests: int) -> dict[str, Any]:
     return dict(json.loads(Path("measured.json").read_text()))
 
 
-def test_a_hundred_tests_take_no_more_threads_and_descriptors_than_ten(pytester: pytest.Pytester) -> None:
-    facts = measured(pytester, 100)
+def test_a_hundred_tests_take_no_more_of_anything_than_ten(pytester: pytest.Pytester) -> None:
+    taken = measured(pytester, 100)["taken"]
 
     # the fewest of some: a test's last connection and timer end a moment after it
-    for taken in (facts["threads"], facts["descriptors"]):
-        assert min(taken[-20:]) == min(taken[5:25])
+    late, early = (
+        {what: min(counts[some]) for what, counts in taken.items()} for some in (slice(-20, None), slice(5, 25))
+    )
+    assert late == early
+    assert early["moto's accounts"] <= 2  # the user's own mock has one of each kind that it uses
 
 
 @pytest.mark.slow

@@ -389,6 +389,9 @@ def test_a_file_that_is_no_snapshot_is_refused_in_a_line_and_nothing_is_done(
             with pytest.raises(Malformed, match=words) as refused:
                 emulator.restore(data)
             assert "\n" not in str(refused.value)
+    nothing: Any = None
+    with pytest.raises(Malformed, match="None is no snapshot: give what snapshot"):
+        emulator.restore(nothing)
     with pytest.raises(Misconfigured, match="nowhere cannot be read: No such file"):
         emulator.restore(tmp_path / "nowhere")
 

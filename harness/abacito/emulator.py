@@ -22,7 +22,7 @@ from abacito.abaco.caller import ADMIN
 from abacito.abaco.census import Census
 from abacito.abaco.config import Configs
 from abacito.abaco.container import Callback
-from abacito.abaco.errors import AbacoError, Misconfigured, Unavailable
+from abacito.abaco.errors import AbacoError, Malformed, Misconfigured, Unavailable
 from abacito.abaco.events import Delivery as EventDelivery
 from abacito.abaco.events import Events
 from abacito.abaco.faults import Faults
@@ -156,10 +156,15 @@ class Emulator:
         time goes on from when it was saved, and ``start_over`` goes back to it. Raises Malformed for a file that is no
         snapshot, Misconfigured for secrets of another key, Unavailable on an endpoint; then nothing is done.
         """
-        if isinstance(snapshot, Snapshot):
-            self._worlds.go_back(snapshot)
-        else:
-            self._worlds.load(snapshot if isinstance(snapshot, bytes) else read(snapshot))
+        match snapshot:
+            case Snapshot():
+                self._worlds.go_back(snapshot)
+            case bytes():
+                self._worlds.load(snapshot)
+            case str() | Path():
+                self._worlds.load(read(snapshot))
+            case _:
+                raise Malformed(f"{snapshot!r} is no snapshot: give what snapshot() answers, or the path of a file")
 
     def pause(self) -> None:
         """Have the pollers begin nothing: messages wait, what runs goes on."""
