@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
@@ -22,6 +21,7 @@ from abacito.aws.embedded.engine import Engine, Saved
 from abacito.aws.snapshots import Contents, Snapshots
 from abacito.cipher import FernetCipher
 from abacito.containers.stub import StubRunner
+from abacito.files import write_whole
 from abacito.workers.hold import Hold
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Snapshot:
 
         Functions that stand for images stay behind. Raises Misconfigured when the file cannot be written.
         """
-        return write(path, self.to_bytes())
+        return write_whole(Path(path), self.to_bytes(), for_us_only=True)
 
 
 class Worlds:
@@ -171,20 +171,6 @@ class Worlds:
         missing = [name for name in contents.functions if not self._stubs.has(name)]
         if missing:
             log.warning("Python functions are not in a file; register these again: %s", ", ".join(missing))
-
-
-def write(path: str | Path, data: bytes) -> Path:
-    """A snapshot's file, whole or not at all, for this user's eyes. Raises Misconfigured when it cannot be written."""
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.touch(0o600)
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise Misconfigured(f"{path} cannot be written: {error.strerror}") from error
-    return path
 
 
 def read(path: str | Path) -> bytes:

@@ -138,6 +138,7 @@ def test_what_cannot_be_had_is_said_in_a_line_and_by_the_exit_code(emulator: Emu
         ([*server, "--import", bad], 2, f"--import {bad}: {none}"),
         ([*server, "--import", tmp_path / "no"], 2, "no cannot be read: No such file or directory"),
         ([*server, "--seed", tmp_path / "no"], 2, "'--seed'"),
+        ([*server, "--ready-file", tmp_path / "no" / "ready"], 2, "ready cannot be written: No such file"),
         ([*server, "--seed", failing], 1, f"--seed {failing}: {failing}:3"),
         (["snapshot", "load", bad, *target], 2, f"{bad}: {none}"),
         (["snapshot", "load", tmp_path / "no", *target], 2, "no cannot be read"),

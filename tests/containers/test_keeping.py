@@ -23,21 +23,23 @@ def kept() -> set[str]:
     return set(docker("ps", "-a", "--filter", "name=^abacito-kept-", "--format", "{{.Names}}").split())
 
 
-@pytest.fixture(autouse=True)
-def _taken_away() -> Iterator[None]:
-    before = kept()
-    yield
-    for name in kept() - before:
+@pytest.fixture
+def mine() -> Iterator[set[str]]:
+    """The names of the test's own, which are taken away after it; other tests run at the same time."""
+    names: set[str] = set()
+    yield names
+    for name in names & kept():
         docker("rm", name)
 
 
 @pytest.mark.parametrize(("keep", "stays"), [("never", set()), ("failed", {"7"}), ("always", {"7", "0"})])
 def test_those_that_are_wanted_stay_and_can_be_looked_into(
-    keep: str, stays: set[str], caplog: pytest.LogCaptureFixture
+    keep: str, stays: set[str], mine: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with Emulator(Settings.read(port=0, runner="docker", keep_containers=keep)) as emulator:
         actor = emulator.client().register("fails").wait(within_s=60)
         names = {code: f"abacito-kept-{actor.send(code).wait(60).id}" for code in ("7", "0")}
+        mine |= set(names.values())
         deadline = real_monotonic() + 20  # it is recorded first, and then it is renamed or removed
         while {names[code] for code in stays} - kept() or emulator.runner.names():
             assert real_monotonic() < deadline
@@ -51,17 +53,20 @@ def test_those_that_are_wanted_stay_and_can_be_looked_into(
         assert docker("inspect", "--format", "{{.State.ExitCode}}", name).strip() == code
 
 
-def test_the_next_emulator_leaves_alone_what_a_command_has_kept() -> None:
+def test_the_next_emulator_leaves_alone_what_a_command_has_kept(mine: set[str]) -> None:
     command = [sys.executable, "-m", "abacito", "run", "fails", "-m", "7", "--runner", "docker"]
     done = subprocess.run([*command, "--keep-containers", "failed"], capture_output=True, text=True, check=False)
     assert done.returncode == 7, done.stderr
     (name,) = {word for word in done.stderr.replace(":", " ").replace(";", " ").split() if "abacito-kept-" in word}
+    mine.add(name)
 
     with Emulator(Settings.read(port=0, runner="docker")):
         assert name in kept()
 
 
-def test_a_session_of_tests_is_not_warned_of_what_it_was_told_to_keep(pytester: pytest.Pytester) -> None:
+def test_a_session_of_tests_is_not_warned_of_what_it_was_told_to_keep(
+    pytester: pytest.Pytester, mine: set[str]
+) -> None:
     pytester.makepyfile(
         """
         def test_fails(abacito):
@@ -76,6 +81,7 @@ def test_a_session_of_tests_is_not_warned_of_what_it_was_told_to_keep(pytester: 
     result.assert_outcomes(failed=1)
     (line,) = [line for line in result.outlines if line.startswith("name ")]
     name = f"abacito-kept-{line.split()[1]}"
+    mine.add(name)
     assert name in kept()
     result.stdout.fnmatch_lines([f"*kept {name}: docker logs {name}*"])
     assert "left after all tests" not in result.stdout.str()

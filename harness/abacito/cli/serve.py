@@ -13,6 +13,7 @@ from abacito.cli import exits
 from abacito.cli.options import emulator_options, tell
 from abacito.cli.signals import until_signalled
 from abacito.cli.worlds import begun, world_options
+from abacito.files import write_whole
 
 if TYPE_CHECKING:
     from abacito.emulator import Emulator
@@ -45,7 +46,7 @@ def serve(
     tell(verbose)
     with begun(Settings.read(**given), imported, seeds, exported) as emulator:
         if ca_file:
-            _write(ca_file, emulator.ca_pem)
+            write_whole(ca_file, emulator.ca_pem)
         _announce(emulator, ready_file)
         try:
             code = until_signalled()
@@ -66,15 +67,7 @@ def _announce(emulator: Emulator, ready_file: Path | None) -> None:
         err=True,
     )
     if ready_file:
-        _write(ready_file, json.dumps(facts, indent=1) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it at once, so that nobody reads a part; for our user only: a token may stand in it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text)
-    unfinished.chmod(0o600)
-    unfinished.replace(path)
+        write_whole(ready_file, json.dumps(facts, indent=1) + "\n", for_us_only=True)
 
 
 def _header_options(emulator: Emulator, facts: dict[str, Any]) -> str:

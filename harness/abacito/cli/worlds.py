@@ -116,9 +116,10 @@ def save(file: Path, target: str) -> None:
 
     Secrets are, readable, unless the emulator's encryption_key is set.
     """
-    from abacito import client, worlds
+    from abacito import client
+    from abacito.files import write_whole
 
-    worlds.write(file, client.save_snapshot(target))
+    write_whole(file, client.save_snapshot(target), for_us_only=True)
     click.echo(file)
 
 

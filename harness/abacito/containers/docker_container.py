@@ -117,14 +117,11 @@ class DockerContainer:
 
         One that is kept gets another name instead, and what to do with it is said.
         """
-        if is_wanted(self._keep, self._end()):
+        if is_wanted(self._keep, None if self._watch is None else self._watch.end):
             keep(self._client, self._id)
         else:
             remove(self._client, self._id)
         self.release()
-
-    def _end(self) -> ContainerEnd | None:
-        return None if self._watch is None or self._watch.is_cut_off else self._watch.wait(0)
 
     def release(self) -> None:
         """Give back what this process holds for a container that is gone: threads, socket, pipe."""

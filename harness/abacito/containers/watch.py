@@ -57,6 +57,11 @@ class Watch:
             raise self._failure
         return self._end
 
+    @property
+    def end(self) -> ContainerEnd | None:
+        """The end, if it has been seen."""
+        return self._end
+
     def log(self) -> str:
         """What was printed so far."""
         return self._log.text()

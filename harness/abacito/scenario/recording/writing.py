@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from abacito.abaco.errors import Misconfigured
+from abacito.files import write_whole
 from abacito.scenario.recording.exchange import Exchange
 from abacito.scenario.recording.recorder import Noted, Recorder
 
@@ -25,7 +26,7 @@ class Recording:
             raise Misconfigured(f"{file} cannot be written: {file.parent} is no folder that we may write to")
         self._file, self._recorder, self._told = file, recorder, told
         self._turn = threading.Lock()
-        self._failure: OSError | None = None
+        self._failure: Misconfigured | None = None
 
     def note(self, exchange: Exchange) -> None:
         """Note one exchange; those of several clients at once come in the order of their answers."""
@@ -39,26 +40,13 @@ class Recording:
         """How many steps the file has. Raises Misconfigured when the last could not be written."""
         with self._turn:
             if self._failure is not None:
-                raise Misconfigured(f"{self._file} cannot be written: {self._failure}") from self._failure
+                raise self._failure
             return len(self._recorder)
 
     def _save(self) -> None:
         """The client is not to suffer from a full disk: it is told of at the end, unless a later write went well."""
         try:
-            save(self._file, self._recorder.story())
+            write_whole(self._file, self._recorder.story())
             self._failure = None
-        except OSError as error:
+        except Misconfigured as error:
             self._failure = error
-
-
-def save(path: Path, text: str) -> None:
-    """Write the file by a rename: whoever reads it, or ends us, finds all of the text or all of the one before.
-
-    Raises OSError, and leaves the file as it was.
-    """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
