@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from abacito.client import Abaco
     from abacito.client.clock import Clock
     from abacito.client.faults import Faults
+    from abacito.containers.keeping import Keep
     from abacito.emulator import Emulator
     from abacito.running import Running
     from abacito.scenario.gaps import Gaps
     from abacito.scenario.parity import Theirs
     from abacito.settings import Settings
 
-_CLIENT = pytest.StashKey["Abaco"]()
+#: The test's client, and which containers stay.
+_USED: pytest.StashKey[tuple[Abaco, Keep]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,11 +120,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test that used ``abacito`` has a section with what its executions did."""
     report = yield
-    client = item.stash.get(_CLIENT, None)
-    if client is not None and report.failed:
+    used = item.stash.get(_USED, None)
+    if used is not None and report.failed:
         from abacito.reporting import section
 
-        report.sections.append(("abacito", section(client)))
+        report.sections.append(("abacito", section(*used)))
     return report
 
 
@@ -230,9 +232,10 @@ def abacito(request: pytest.FixtureRequest, abacito_settings: Settings, _abacito
     else:
         emulator = request.getfixturevalue("abacito_emulator")
         client = fresh(emulator)
-    request.node.stash[_CLIENT] = client
+    keeps = emulator is not None and emulator.runner.name == "docker"
+    request.node.stash[_USED] = client, abacito_settings.keep_containers if keeps else "never"
     yield client
-    del request.node.stash[_CLIENT]
+    del request.node.stash[_USED]
     client.close()
     if emulator is not None:
         emulator.check()

@@ -9,23 +9,27 @@ import requests
 
 from abacito.abaco.errors import AbacoError
 from abacito.client import Abaco, Actor, Execution
+from abacito.containers.keeping import Keep, is_wanted, kept_name
 
 _EXECUTIONS, _LINES = 20, 10
 
 
-def section(client: Abaco) -> str:
+def section(client: Abaco, keep: Keep) -> str:
     """The test's executions, oldest first, the last 20 at most. Never raises: there is a failure to be told already."""
     try:
-        return "\n".join(_told(client.actors)) or "no execution"
+        return "\n".join(_told(client.actors, keep)) or "no execution"
     except (AbacoError, requests.RequestException, LookupError, ValueError) as error:
         return f"{client.url} did not tell: {error}"
 
 
-def _told(actors: Iterable[Actor]) -> Iterator[str]:
+def _told(actors: Iterable[Actor], keep: Keep) -> Iterator[str]:
     found = [(each.details, each) for actor in actors for each in actor.executions[-_EXECUTIONS:]]
     found.sort(key=lambda pair: pair[0]["message_received_time"])
     for seen, execution in found[-_EXECUTIONS:]:
         yield from _execution(execution, seen)
+        if is_wanted(keep, seen.get("exit_code")):
+            name = kept_name(execution.id)
+            yield f"  if it was a container, it is kept: docker logs {name}; docker cp {name}:/PATH .; docker rm {name}"
 
 
 def _execution(execution: Execution, seen: Mapping[str, Any]) -> Iterator[str]:

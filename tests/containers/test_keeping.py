@@ -83,7 +83,7 @@ def test_a_session_of_tests_is_not_warned_of_what_it_was_told_to_keep(
     name = f"abacito-kept-{line.split()[1]}"
     mine.add(name)
     assert name in kept()
-    result.stdout.fnmatch_lines([f"*kept {name}: docker logs {name}*"])
+    result.stdout.fnmatch_lines([f"*it is kept: docker logs {name}; docker cp {name}:/PATH .; docker rm {name}"])
     assert "left after all tests" not in result.stdout.str()
 
 

@@ -125,6 +125,8 @@ class DockerRunner:
     def clear(self) -> None:
         """Remove every container with this emulator's label; who waits for one sees it gone."""
         try:
+            for container in list(self._held.values()):  # who recorded an end just now has not come to it
+                container.keep_if_wanted()
             self._remove_all()
         except RunnerAway as error:
             log.warning("containers of emulator %s are left behind: %s", self._emulator, error)

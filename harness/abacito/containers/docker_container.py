@@ -117,11 +117,17 @@ class DockerContainer:
 
         One that is kept gets another name instead, and what to do with it is said.
         """
-        if is_wanted(self._keep, None if self._watch is None else self._watch.end):
-            keep(self._client, self._id)
-        else:
+        if not self.keep_if_wanted():
             remove(self._client, self._id)
         self.release()
+
+    def keep_if_wanted(self) -> bool:
+        """Whether its end is one that it is kept for; then it has another name from now on. Raises RunnerAway."""
+        end = None if self._watch is None else self._watch.end
+        is_kept = end is not None and is_wanted(self._keep, end.exit_code)
+        if is_kept:
+            keep(self._client, self._id)
+        return is_kept
 
     def release(self) -> None:
         """Give back what this process holds for a container that is gone: threads, socket, pipe."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from abacito.abaco.container import ContainerEnd
-
 Keep: TypeAlias = Literal["never", "failed", "always"]
 
 #: Containers are never relabelled, but renamed: by this they are known, and left alone by whoever tidies up.
 PREFIX = "abacito-kept-"
 
 
-def is_wanted(keep: Keep, end: ContainerEnd | None) -> bool:
-    """Whether one that ended so is kept; one that never ended is not."""
-    return end is not None and (keep == "always" or (keep == "failed" and end.exit_code != 0))
+def is_wanted(keep: Keep, exit_code: int | None) -> bool:
+    """Whether one that ended so is kept; one that never ended, None, is not."""
+    return exit_code is not None and (keep == "always" or (keep == "failed" and exit_code != 0))
 
 
 def kept_name(execution_id: str) -> str:
