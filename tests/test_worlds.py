@@ -279,7 +279,10 @@ def test_a_file_has_all_of_it_for_another_emulator(emulator: Emulator, abaco: Ab
     other = loaded(file)
     try:
         client = other.client()
-        assert everything(client) == before
+        there_too = everything(client)
+        for seen in (before, there_too):
+            assert seen["/actors/configs"][0].pop("value").startswith("gAAAA")  # each has its own key
+        assert there_too == before
         assert url in before[execution.path]["_links"]["self"]  # as with Abaco: where it was registered
         there = Actor(client, execution.actor.id)
         assert Execution(client, there, execution.id).results == [b"\x00result"]
@@ -352,6 +355,22 @@ def test_secrets_are_read_again_by_whoever_has_their_key(key: str | None, tmp_pa
         other.stop()
 
 
+def test_a_file_of_what_came_from_a_file_has_readable_secrets_too(
+    emulator: Emulator, abaco: Abaco, tmp_path: Path
+) -> None:
+    seeded(abaco)
+    second = loaded(emulator.snapshot().save(tmp_path / "first"))
+    third = loaded(second.snapshot().save(tmp_path / "second"), encryption_key=KEY)
+    fourth = loaded(third.snapshot().save(tmp_path / "third"), encryption_key=KEY)
+    try:
+        (actor,) = fourth.client().actors
+        fourth.stub(tell, actor.details["image"])
+        assert actor.send("x").wait().logs.startswith("said x {'password': 'hush'}\n")
+    finally:
+        for each in (second, third, fourth):
+            each.stop()
+
+
 def test_secrets_of_another_key_are_refused_and_nothing_is_done(emulator: Emulator, tmp_path: Path) -> None:
     with Emulator(Settings.read(port=0, runner="process", encryption_key=KEY)) as strict:
         seeded(strict.client())
@@ -383,6 +402,7 @@ def test_a_file_that_is_no_snapshot_is_refused_in_a_line_and_nothing_is_done(
             changed(file, abacito_snapshot=2, made_by="9.9", items="not known yet")],
         "though it says so: items.0.pk": [changed(file, items=[{"pk": 1}])],
         "though it says so: extra": [changed(file, extra=1)],
+        "its key does not decrypt its secrets": [changed(file, key=OTHER_KEY), changed(file, key="none")],
     }  # fmt: skip
     for words, contents in wrong.items():
         for data in contents:

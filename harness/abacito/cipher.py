@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken
 
 from abacito.abaco.errors import Misconfigured, Undecipherable
 
@@ -19,7 +19,7 @@ class FernetCipher:
         self.key = key or Fernet.generate_key().decode()
         self.is_made_up = key is None
         try:
-            self._fernet = MultiFernet([Fernet(self.key)])
+            self._fernet = Fernet(self.key)
         except ValueError as error:
             raise Misconfigured(
                 "encryption_key must be 32 bytes as url-safe base64; this makes one: "
@@ -30,13 +30,6 @@ class FernetCipher:
     def mark(self) -> str:
         """By this the key is known, and nothing else: the beginning of its SHA-256."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:16]
-
-    def learn(self, key: str) -> None:
-        """Decrypt from now on what was encrypted with this key, too. Raises Undecipherable for what is no key."""
-        try:
-            self._fernet = MultiFernet([Fernet(self.key), Fernet(key)])
-        except ValueError as error:
-            raise Undecipherable("the key that came with the secrets is none") from error
 
     def encrypt(self, text: str) -> str:
         """The ciphertext: ``gAAAA…``, another one each time."""

@@ -366,7 +366,7 @@ class Emulator:
         if isinstance(self._source, Engine):
             self._own_worlds: Worlds | None = Worlds(
                 self._source,
-                Snapshots(self._source, self.namespace, self._bucket_name),
+                Snapshots(self.namespace, self._bucket_name),
                 at_rest=self._at_rest,
                 forget=self.stored.forget,
                 stubs=self.runner.stubs,

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from abacito.abaco.errors import Misconfigured
+from abacito.abaco.errors import Malformed, Misconfigured, Undecipherable
 from abacito.abaco.retirement import Retirement
 from abacito.abaco.time import SystemClock
 from abacito.abaco.travelling import Travelling
@@ -118,28 +118,18 @@ class Worlds:
 
         Raises Malformed for what is no snapshot, Misconfigured for secrets of another key; then nothing is done.
         """
-        contents = Contents.from_bytes(data)
-        self._learn_key(contents)
+        contents = self._readable(Contents.from_bytes(data))
+        saved = self._snapshots.saved(contents, self._nothing.saved)
         with self._lock, self._at_rest():
-            before, functions = self._engine.save(), self._stubs.functions
-            self._go_back(self._nothing, keys.is_credential)
-            self._stubs.start_with(functions)
-            try:
-                self._fill(contents)
-            except BaseException:
-                self._engine.go_back(before)
-                self._forget()
-                raise
+            self._engine.go_back(saved, keys.is_credential)
+            self._forget()
+            for tenant in {*contents.tenants, *self._tenants}:
+                self._travelling.go_on_from(tenant, contents.saved_at)
+            self._retirement.start_with({})
             self._home = self.take()
             self._hold_if(self._home.waiting)
         self._warn_of_functions(contents)
         return contents
-
-    def _fill(self, contents: Contents) -> None:
-        self._snapshots.fill(contents)
-        self._forget()
-        for tenant in {*contents.tenants, *self._tenants}:
-            self._travelling.go_on_from(tenant, contents.saved_at)
 
     def _go_back(self, snapshot: Snapshot, keeps: Callable[[str], bool]) -> None:
         self._engine.go_back(snapshot.saved, keeps)
@@ -159,13 +149,22 @@ class Worlds:
     def _key(self) -> dict[str, str]:
         return {"key": self._cipher.key} if self._cipher.is_made_up else {"key_mark": self._cipher.mark}
 
-    def _learn_key(self, contents: Contents) -> None:
+    def _readable(self, contents: Contents) -> Contents:
+        """With secrets that our own key decrypts."""
         if contents.key is not None:
-            self._cipher.learn(contents.key)
-        elif contents.key_mark not in (None, self._cipher.mark):
+            return self._encrypted_anew(contents, contents.key)
+        if contents.key_mark not in (None, self._cipher.mark):
             raise Misconfigured(
                 "its secrets were encrypted with an encryption_key that is not this emulator's: set the same one"
             )
+        return contents
+
+    def _encrypted_anew(self, contents: Contents, key: str) -> Contents:
+        try:
+            theirs = FernetCipher(key)
+            return contents.with_secrets(lambda text: self._cipher.encrypt(theirs.decrypt(text)))
+        except (Misconfigured, Undecipherable) as error:
+            raise Malformed("it is no snapshot, though it says so: its key does not decrypt its secrets") from error
 
     def _warn_of_functions(self, contents: Contents) -> None:
         missing = [name for name in contents.functions if not self._stubs.has(name)]

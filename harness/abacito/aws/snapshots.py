@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 from botocore.exceptions import ClientError
@@ -16,9 +17,11 @@ from abacito.abaco.actor import ActorKey
 from abacito.abaco.errors import Malformed
 from abacito.abaco.execution import ExecutionKey
 from abacito.aws import keys
+from abacito.aws.buckets import Bucket
 from abacito.aws.embedded.engine import Engine, Saved
 from abacito.aws.embedded.queue import Letter
 from abacito.aws.mailboxes import Queues, ring_of
+from abacito.aws.tables import Table
 
 if TYPE_CHECKING:
     from moto.sqs.models import Message
@@ -37,6 +40,10 @@ class _Part(BaseModel):
 
 #: An item as DynamoDB's API has it, of the types that ours are of; bytes in base64.
 Record: TypeAlias = dict[str, dict[Literal["S", "N", "B", "BOOL"], str | bool]]
+
+
+def _is_secret(item: Record) -> bool:
+    return item.get("is_secret") == {"BOOL": True} and "S" in item.get("value", {})
 
 
 def _keyed(item: Record) -> Record:
@@ -65,7 +72,15 @@ class Contents(_Part):
     @property
     def has_secrets(self) -> bool:
         """Whether a config's value is encrypted."""
-        return any(item.get("is_secret") == {"BOOL": True} for item in self.items)
+        return any(map(_is_secret, self.items))
+
+    def with_secrets(self, changed: Callable[[str], str]) -> Self:
+        """The same with each encrypted value so changed, and without a key for them."""
+        items = (
+            {**item, "value": {"S": changed(str(item["value"]["S"]))}} if _is_secret(item) else item
+            for item in self.items
+        )
+        return self.model_copy(update={"items": tuple(items), "key": None})
 
     @property
     def tenants(self) -> set[str]:
@@ -109,10 +124,10 @@ def _document(data: bytes) -> Any:
 
 
 class Snapshots:
-    """Takes and loads what an engine holds of one emulator: one table, one bucket, the queues of its namespace."""
+    """What an engine holds of one emulator, as a file has it: one table, one bucket, the queues of its namespace."""
 
-    def __init__(self, engine: Engine, namespace: str, bucket_name: str) -> None:
-        self._engine, self._namespace, self._bucket_name = engine, namespace, bucket_name
+    def __init__(self, namespace: str, bucket_name: str) -> None:
+        self._namespace, self._bucket_name = namespace, bucket_name
 
     def contents(self, saved: Saved, **about: Any) -> Contents:
         """The same for a file; ``about``: the rest of its fields. Users' tokens and OAuth clients are left out."""
@@ -127,23 +142,33 @@ class Snapshots:
             **about,
         )  # fmt: skip
 
-    def fill(self, contents: Contents) -> None:
-        """Have all of it there, where nothing of it may be yet. Raises Malformed for what the engine refuses."""
+    def saved(self, contents: Contents, nothing: Saved) -> Saved:
+        """A file's contents as an engine has them, beside the queues that an empty emulator has.
+
+        Nothing of our own engine is touched. Raises Malformed for what an engine refuses.
+        """
+        apart = Engine()
         try:
-            self._fill(contents)
+            self._fill(apart, contents)
+            found = apart.save()
         except (ClientError, ValueError) as error:
             raise Malformed(f"it is no snapshot, though it says so: {error}") from error
+        finally:
+            apart.close()
+        return replace(found, queues={**nothing.queues, **found.queues})
 
-    def _fill(self, contents: Contents) -> None:
-        dynamodb, s3 = self._engine.client("dynamodb"), self._engine.client("s3")
+    def _fill(self, engine: Engine, contents: Contents) -> None:
+        dynamodb, s3 = engine.client("dynamodb"), engine.client("s3")
+        Table(dynamodb, self._namespace).create()
+        Bucket(s3, self._bucket_name).create()
         for item in contents.items:
             dynamodb.put_item(TableName=self._namespace, Item={name: _read(value) for name, value in item.items()})
         for key, value in contents.objects.items():
             s3.put_object(Bucket=self._bucket_name, Key=key, Body=value)
-        queues = Queues(self._engine.client("sqs"))
+        queues = Queues(engine.client("sqs"))
         for name, letters in contents.queues.items():
             queues.create(self._prefix + name, **({"FifoQueue": "true"} if name.endswith(".fifo") else {}))
-            self._engine.deliver(self._prefix + name, letters)
+            engine.deliver(self._prefix + name, letters)
 
     def waiting(self, saved: Saved) -> int:
         """How many messages would be run from there on: those in mailboxes, and those that workers were about to.
