@@ -13,9 +13,13 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
 
 from abacito.abaco.errors import Misconfigured
 from abacito.scenario.expect import Place
+
+# YAML 1.1 took these for line breaks too, and readers still do.
+_ENDS_OF_LINES = frozenset("\x85\u2028\u2029")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,9 +74,23 @@ def as_yaml(value: Any) -> str:
     yaml.sort_base_mapping_type_on_output = False
     yaml.map_indent, yaml.sequence_indent, yaml.sequence_dash_offset = 2, 4, 2
     yaml.width = 1_000_000  # lines are broken by nobody but the text itself
+    yaml.Representer = _Representer
     text = io.StringIO()
     yaml.dump(value, text)
     return text.getvalue()
+
+
+class _Representer(SafeRepresenter):
+    """Of our own: what is registered with one counts for its class."""
+
+
+def _written_text(representer: SafeRepresenter, text: str) -> ScalarNode:
+    """In quotes where a character would be read as a line's end, which is not kept as it was."""
+    style = '"' if set(text) & _ENDS_OF_LINES else None
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Representer.add_representer(str, _written_text)
 
 
 def parsed(model: type[Model], page: Page) -> Model:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from abacito.scenario import story
@@ -474,6 +474,8 @@ JSON_VALUES = st.recursive(
 
 
 @given(JSON_VALUES)
+@example("\x85")
+@example("a\u2028b\u2029")
 def test_whatever_is_written_is_read_as_it_was(value: Any) -> None:
     assert read_page(as_yaml({"it": value}), "f.yaml").document == {"it": value}
 
