@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from abacito import Abaco, Emulator, Settings
+from abacito import Abaco, Emulator, Settings, Snapshot
 from abacito.abaco.errors import Malformed, Misconfigured
 from abacito.abaco.time import real_monotonic
 from abacito.client import Actor, Execution, WaitedInVain
@@ -237,6 +239,73 @@ def test_pause_lets_what_runs_end_and_begins_nothing(emulator: Emulator, abaco: 
     assert other.status == "SUBMITTED"
     abaco.resume()
     assert (waiting.wait().status, other.wait().status) == ("COMPLETE", "READY")
+
+
+@contextmanager
+def posting(emulator: Emulator, actors: list[str]) -> Iterator[list[int]]:
+    """Meanwhile messages are posted to these actors, one after the other; the answers' statuses."""
+    stopping, statuses = threading.Event(), list[int]()
+
+    def post() -> None:
+        client = emulator.client()
+        for actor in itertools.cycle(actors):
+            if stopping.is_set():
+                break
+            statuses.append(client.send("POST", f"/actors/{actor}/messages", data={"message": "x"}).status_code)
+        client.close()
+
+    threads = [threading.Thread(target=post) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_snapshot_in_the_middle_of_everything_is_whole(emulator: Emulator, abaco: Abaco) -> None:
+    actors = [abaco.register(lambda context: None, stateless=stateless).wait() for stateless in (True, False, True)]
+    worlds: list[Snapshot] = []
+    with posting(emulator, [actor.id for actor in actors]) as statuses:
+        while len(worlds) < 6:
+            taken = len(statuses)
+            while len(statuses) < taken + 7:
+                os.sched_yield()
+            worlds.append(emulator.snapshot())
+    abaco.quiet(60)
+    assert set(statuses) == {200}
+
+    for world in worlds:
+        abaco.restore(world)
+        abaco.resume()
+        abaco.quiet(60)
+        for actor in actors:
+            ended = [each["status"] for each in actor.listed_executions]
+            assert set(ended) <= {"COMPLETE", "ERROR"}
+            assert ended.count("ERROR") <= 6  # those that ran just then, on so many workers at most
+            assert actor.send("after").wait().status == "COMPLETE"
+        emulator.check()
+
+
+def test_going_back_in_the_middle_of_everything_harms_nobody(emulator: Emulator, abaco: Abaco) -> None:
+    there = abaco.register(lambda context: None).wait()
+    world = emulator.snapshot()
+    later = abaco.register(lambda context: None).wait()
+
+    with posting(emulator, [there.id, later.id]) as statuses:
+        for _ in range(8):
+            taken = len(statuses)
+            while len(statuses) < taken + 5:
+                os.sched_yield()
+            emulator.restore(world)
+    assert set(statuses) <= {200, 404}  # an actor that is gone is not known
+    assert 404 in statuses
+    emulator.resume()
+    abaco.quiet(60)
+    assert [actor.id for actor in abaco.actors] == [there.id]
+    assert there.send("after").wait().status == "COMPLETE"
 
 
 def test_worlds_leave_nothing_behind(emulator: Emulator, abaco: Abaco) -> None:
