@@ -474,9 +474,10 @@ class Emulator:
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
         self._rounds.add("abacito-logs", self._travelling.sweep, LOG_SWEEP_S)
         self._rounds.add("abacito-retirement", self._retirement.run_pass, RETIREMENT_PASS_S)
-        # What is stored in this process was empty a moment ago; at an endpoint somebody may have died.
-        is_shared = self.settings.endpoint_url is not None
-        self._rounds.add("abacito-sweep", Sweep(workshop).run_pass, SWEEP_PASS_S, at_once=is_shared)
+        # What is stored in this process was empty a moment ago, or it was restored, and has messages that wait, maybe
+        # without a ring; at an endpoint somebody may have died.
+        has_more = self.settings.endpoint_url is not None or self._hold.is_on
+        self._rounds.add("abacito-sweep", Sweep(workshop).run_pass, SWEEP_PASS_S, at_once=has_more)
         self._rounds.start()
 
     def _end_work(self) -> None:
