@@ -396,7 +396,7 @@ def test_what_is_left_at_the_end_is_named(pytester: pytest.Pytester) -> None:
 
         def test_it(abacito):
             make_folder()
-            execution = abacito.register(lambda context: threading.Event().wait(8)).send("x")
+            execution = abacito.register(lambda context: threading.Event().wait(60)).send("x")
             next(seen for seen in execution.watch(10) if seen["status"] == "RUNNING")
         """
     )
