@@ -211,6 +211,7 @@ def _abacito_side(request: pytest.FixtureRequest) -> str | None:
     """``here`` or ``there`` of a test that runs twice."""
     side: str | None = getattr(request, "param", None)
     if side == "there" and {"abacito_server", "abacito_emulator"} & set(request.fixturenames):
+        # Such a test looks into the emulator in this process, not at the server that is to be compared with it.
         pytest.skip(f"This needs an emulator of its own; {_parity(request.config)} is another.")
     return side
 
@@ -226,6 +227,7 @@ def abacito(request: pytest.FixtureRequest, abacito_settings: Settings, _abacito
 
     target, emulator = _parity(request.config) if _abacito_side == "there" else _target(request), None
     if _abacito_side == "there" and (wanted := _marked(request, abacito_settings)):
+        # Settings are made for an emulator that is started: those of a server that runs cannot be chosen.
         pytest.skip(f"This needs {_with(wanted)}; {target} is another.")
     if target and not _marked(request, abacito_settings):
         client: Abaco = guest_at(target, _option(request, "token"), abacito_settings.case)
