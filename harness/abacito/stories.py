@@ -50,7 +50,7 @@ def _users_of(story: Story) -> object:
 
 def _here(story: Story) -> Callable[..., None]:
     def test_story(abacito: Abaco, abacito_emulator: Emulator) -> None:
-        outcome = play(story, _target_of(abacito_emulator), lambda report: None)
+        outcome = play(story, Target.of(abacito_emulator), lambda report: None)
         if outcome.failure:
             pytest.fail(str(outcome.failure), pytrace=False)
 
@@ -64,7 +64,7 @@ def _on_both(story: Story) -> Callable[..., None]:
             pytest.skip(f"This story {lacks}.")
         try:
             _abacito_known_gaps.look(story)
-            played = compare(story, _target_of(_abacito_ours), _abacito_theirs.target)
+            played = compare(story, Target.of(_abacito_ours), _abacito_theirs.target)
         except (Misconfigured, Unavailable) as error:
             pytest.fail(str(error), pytrace=False)
         _tell(Verdict.of(story, played, _abacito_known_gaps))
@@ -78,11 +78,6 @@ def _tell(verdict: Verdict) -> None:
     if not verdict.is_good:
         pytest.fail(shown, pytrace=False)
     print(shown)  # noqa: T201 - pytest has what tests print
-
-
-def _target_of(emulator: Emulator) -> Target:
-    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-    return Target(emulator.url, emulator.token, tokens, emulator.settings.case)
 
 
 @contextmanager

@@ -124,9 +124,8 @@ def emulator(emulators: Emulators, path: Path, case: Case) -> Iterator[Emulator]
 @pytest.mark.parametrize("path", STORIES, ids=in_library)
 def test_a_story_is_true_of_processes(emulator: Emulator, path: Path, case: Case) -> None:
     story = load(path)
-    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
 
-    outcome = play(story, Target(emulator.url, emulator.token, tokens, case), lambda report: None)
+    outcome = play(story, Target.of(emulator), lambda report: None)
 
     if outcome.failure:
         pytest.fail(str(outcome.failure), pytrace=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,7 @@ steps:
 
 
 def a_target(emulator: Emulator, url: str | None = None) -> Target:
-    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-    return Target(url or emulator.url, emulator.token, tokens, "camel")
+    return replace(Target.of(emulator), base_url=url or emulator.url)
 
 
 @pytest.fixture(scope="module")

@@ -90,13 +90,8 @@ def emulator(shared: Emulator) -> Emulator:
     return shared
 
 
-def target_of(emulator: Emulator) -> Target:
-    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-    return Target(emulator.url, emulator.token, tokens, emulator.settings.case)
-
-
 def failure_on(emulator: Emulator, told: story.Story) -> str:
-    return str(play(told, target_of(emulator), lambda report: None).failure or "")
+    return str(play(told, Target.of(emulator), lambda report: None).failure or "")
 
 
 def plays_everywhere(file: Path, recorded_on: Emulator, emulators: Callable[[Settings], Emulator]) -> story.Story:
@@ -200,7 +195,7 @@ def test_a_story_that_is_recorded_as_it_is_played_plays_again(emulator: Emulator
     file = tmp_path / "again.yaml"
     recorded = Recording(file, Recorder("again", "camel"), lambda noted: None)
     with Proxy(emulator.url, "127.0.0.1", 0, None, recorded.note) as proxy:
-        target = replace(target_of(emulator), base_url=proxy.url)
+        target = replace(Target.of(emulator), base_url=proxy.url)
         assert play(story.load(STORIES / f"{name}.yaml"), target, lambda report: None).failure is None
 
     emulator.reset()

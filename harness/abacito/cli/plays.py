@@ -20,7 +20,6 @@ from abacito.scenario.users import check_users, settings_for
 
 if TYPE_CHECKING:
     from abacito.abaco.ports import Pace
-    from abacito.emulator import Emulator
 
 Played = TypeVar("Played")
 
@@ -54,13 +53,7 @@ class Stage:
         with Emulator(settings) as emulator:
             if next(self._untold, False):
                 click.echo(f"runner: {emulator.runner.name}", err=True)
-            yield target_of(emulator)
-
-
-def target_of(emulator: Emulator) -> Target:
-    """An emulator of ours, with a token for each of its users."""
-    tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
-    return Target(emulator.url, emulator.token, tokens, emulator.settings.case)
+            yield Target.of(emulator)
 
 
 def play_all(

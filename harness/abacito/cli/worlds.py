@@ -90,10 +90,10 @@ def _stories(seeds: tuple[Path, ...]) -> list[Story]:
 
 
 def _play(emulator: Emulator, stories: list[Story]) -> None:
-    from abacito.cli.plays import target_of
+    from abacito.scenario.ask import Target
     from abacito.scenario.play import play
 
-    target = target_of(emulator)
+    target = Target.of(emulator)
     for story in stories:
         outcome = play(story, target, lambda _: None, tidy=False)
         if outcome.failure is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -17,6 +17,9 @@ from abacito.scenario.case import camel_answer, snake_name
 from abacito.scenario.names import as_text, fill, fill_text
 from abacito.scenario.step import NOBODY, Step, Text, from_base64
 from abacito.settings import LOOPBACK
+
+if TYPE_CHECKING:
+    from abacito.emulator import Emulator
 
 ANSWER_TIMEOUT_S = 120.0  # a synchronous message lasts as long as its container
 Case = Literal["camel", "snake"]
@@ -34,6 +37,12 @@ class Target:
     token: str | None = field(default=None, repr=False)
     tokens_by_user: Mapping[str, str] = field(default_factory=dict, repr=False)
     case: Case | None = None
+
+    @classmethod
+    def of(cls, emulator: Emulator) -> Target:
+        """An emulator in this process, with a token for each of its users."""
+        tokens = {user.username: emulator.token_for(user.username, user.tenant) for user in emulator.users}
+        return cls(emulator.url, emulator.token, tokens, emulator.settings.case)
 
 
 @dataclass(frozen=True, slots=True)
