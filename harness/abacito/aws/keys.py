@@ -51,6 +51,9 @@ SCHEDULED = "D"
 
 _PREFIX = {ResourceKind.ACTOR: ACTOR, ResourceKind.ALIAS: ALIAS, ResourceKind.CONFIG: CONFIG}
 
+#: AWS: the name of a FIFO queue ends so (SQS developer guide, FIFO queues).
+FIFO = ".fifo"
+
 #: The longest text that stands in an item; longer bodies and logs go to the bucket.
 INLINE_LIMIT_BYTES = 4096
 
@@ -93,6 +96,11 @@ def enrolment(key: ActorKey) -> Key:
 def scheduled(key: ActorKey) -> Key:
     """An actor's line in the list of those with a schedule."""
     return SCHEDULED, f"{of_tenant(key.tenant)}{ids.sort_key(key.id)}"
+
+
+def enrolled_tenant(sort_key: str) -> str:
+    """The tenant of a line in the register, by its sort key."""
+    return sort_key.split("#")[1]
 
 
 def of_tenant(name: str | None) -> str:
@@ -190,19 +198,34 @@ def logs(tenant_name: str, before: datetime | None = None) -> str:
     return f"logs/{tenant_name}/{before.strftime('%Y%m%d%H') if before else ''}"
 
 
+def queues(namespace: str) -> str:
+    """What the names of all of an emulator's queues begin with."""
+    return f"{namespace}-"
+
+
+def mailboxes(namespace: str) -> str:
+    """What the names of actors' queues begin with."""
+    return f"{queues(namespace)}m-"
+
+
 def mailbox_name(namespace: str, actor_id: str) -> str:
     """The name of an actor's FIFO queue."""
-    return f"{namespace}-m-{actor_id}.fifo"
+    return f"{mailboxes(namespace)}{actor_id}{FIFO}"
+
+
+def commands(namespace: str) -> str:
+    """What the names of command queues begin with."""
+    return f"{queues(namespace)}c-"
 
 
 def command_name(namespace: str, queue: str) -> str:
     """The name of a command queue; ``queue`` is Abaco's name for it."""
-    return f"{namespace}-c-{queue}"
+    return f"{commands(namespace)}{queue}"
 
 
 def events_name(namespace: str) -> str:
     """The name of the FIFO queue of events."""
-    return f"{namespace}-events.fifo"
+    return f"{queues(namespace)}events{FIFO}"
 
 
 def clients(tenant_name: str, username: str) -> str:

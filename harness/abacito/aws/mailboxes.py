@@ -30,9 +30,10 @@ class Queues:
         self.client = client
         self._urls: dict[str, str] = {}
 
-    def create(self, name: str, **attributes: str) -> str:
-        """The queue's URL; makes it if it is not there."""
-        kept = {"MessageRetentionPeriod": str(_RETENTION_S), **attributes}
+    def create(self, name: str) -> str:
+        """The queue's URL; makes it if it is not there, a FIFO queue where the name says so."""
+        fifo = {"FifoQueue": "true"} if name.endswith(keys.FIFO) else {}
+        kept = {"MessageRetentionPeriod": str(_RETENTION_S), **fifo}
         self._urls[name] = self.client.create_queue(QueueName=name, Attributes=kept)["QueueUrl"]  # type: ignore[arg-type]
         return self._urls[name]
 
@@ -63,7 +64,7 @@ class SqsMailboxes:
 
     def create(self, actor: ActorKey) -> None:
         """Make the mailbox, if it is not there."""
-        self._queues.create(self._name(actor), FifoQueue="true")
+        self._queues.create(self._name(actor))
 
     def send(self, actor: ActorKey, execution_id: str, group: str) -> None:
         """Put a message at the end; the deduplication id is the execution. Raises Unknown without a mailbox."""
@@ -180,7 +181,7 @@ class SqsEvents:
 
     def create(self) -> None:
         """Make the queue."""
-        self._queues.create(self._name, FifoQueue="true")
+        self._queues.create(self._name)
 
     def send(self, event: Event, once: str) -> None:
         """Put it at the end."""
@@ -208,7 +209,7 @@ class SqsEvents:
             _swallow(error, _STALE_RECEIPT)
 
     def _url(self) -> str:
-        return self._queues.url(self._name) or self._queues.create(self._name, FifoQueue="true")
+        return self._queues.url(self._name) or self._queues.create(self._name)
 
 
 # Compared by suffix: engines differ in the prefix ("AWS.SimpleQueueService.").

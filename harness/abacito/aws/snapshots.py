@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from abacito.abaco.actor import ActorKey
 from abacito.abaco.errors import Malformed
-from abacito.abaco.execution import ExecutionKey
+from abacito.abaco.execution import ExecutionKey, ExecutionStatus
 from abacito.aws import keys
 from abacito.aws.buckets import Bucket
 from abacito.aws.embedded.engine import Engine, Saved
@@ -86,7 +86,7 @@ class Contents(_Part):
     def tenants(self) -> set[str]:
         """Whose actors are in it."""
         enrolled = (item for item in self.items if item["pk"]["S"] == keys.REGISTER)
-        return {str(item["sk"]["S"]).split("#")[1] for item in enrolled}
+        return {keys.enrolled_tenant(str(item["sk"]["S"])) for item in enrolled}
 
     def to_bytes(self) -> bytes:
         """As a file: JSON, compressed, so that a part of it is not taken for the whole."""
@@ -167,7 +167,7 @@ class Snapshots:
             s3.put_object(Bucket=self._bucket_name, Key=key, Body=value)
         queues = Queues(engine.client("sqs"))
         for name, letters in contents.queues.items():
-            queues.create(self._prefix + name, **({"FifoQueue": "true"} if name.endswith(".fifo") else {}))
+            queues.create(self._prefix + name)
             engine.deliver(self._prefix + name, letters)
 
     def waiting(self, saved: Saved) -> int:
@@ -175,31 +175,34 @@ class Snapshots:
 
         An execution that ran is none of them: without its container it is in ERROR.
         """
-        in_mailboxes = sum(
-            len(messages) for name, (_, messages) in saved.queues.items() if name.startswith(self._prefix + "m-")
-        )
-        events = saved.queues.get(keys.events_name(self._namespace), (None, ()))[1]
-        return in_mailboxes + len(events) + sum(1 for actor in self._rung(saved) if self._is_about_to(saved, actor))
+        letters = *_of(saved, keys.mailboxes(self._namespace)), *_of(saved, keys.events_name(self._namespace))
+        return len(letters) + sum(1 for actor in self._rung(saved) if self._is_about_to(saved, actor))
 
     def _rung(self, saved: Saved) -> set[ActorKey]:
         """The actors that somebody was to look after."""
-        rings = (messages for name, (_, messages) in saved.queues.items() if name.startswith(self._prefix + "c-"))
-        return {ring_of(message.body).actor for messages in rings for message in messages}
+        return {ring_of(message.body).actor for message in _of(saved, keys.commands(self._namespace))}
 
     def _is_about_to(self, saved: Saved, actor: ActorKey) -> bool:
         items = saved.partition(self._namespace, keys.partition(actor))
         named = (item.get("execution", {}).get("S") for sk, item in items.items() if sk.startswith(keys.SLOT))
         places = (keys.execution(ExecutionKey(actor, execution))[1] for execution in named if execution)
-        return any(items.get(place, {}).get("status") == {"S": "SUBMITTED"} for place in places)
+        return any(items.get(place, {}).get("status") == {"S": str(ExecutionStatus.SUBMITTED)} for place in places)
 
     @property
     def _prefix(self) -> str:
-        return f"{self._namespace}-"
+        return keys.queues(self._namespace)
 
     def _items(self, saved: Saved) -> Iterator[Record]:
         for partition in saved.tables.get(self._namespace, {}).values():
             for item in partition.values():
                 yield {name: _written(value) for name, value in item.to_json()["Attributes"].items()}
+
+
+def _of(saved: Saved, prefix: str) -> Iterator[Message]:
+    """All that is in the queues whose names begin so."""
+    for name, (_, messages) in saved.queues.items():
+        if name.startswith(prefix):
+            yield from messages
 
 
 def _letter(message: Message) -> Letter:
