@@ -377,6 +377,23 @@ def test_a_file_has_nobodys_tokens_nor_clients(emulator: Emulator, abaco: Abaco,
     assert not [secret for secret in (token, *login.values()) if secret in text]
 
 
+def test_idle_workers_of_a_file_go_when_their_time_is_over(emulator: Emulator, abaco: Abaco, tmp_path: Path) -> None:
+    actor = abaco.register(print)
+    actor.send("x").wait()
+    abaco.quiet()
+
+    other = loaded(emulator.snapshot().save(tmp_path / "w"))
+    try:
+        there = Actor(other.client(), actor.id)
+        assert there.workers == ["READY"]
+        other.clock.travel(timedelta(seconds=10))
+        deadline = real_monotonic() + 20
+        while there.workers:
+            assert real_monotonic() < deadline
+    finally:
+        other.stop()
+
+
 def test_functions_that_a_file_does_not_hold_are_named(
     emulator: Emulator, abaco: Abaco, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -368,6 +368,7 @@ class Emulator:
                 self._source,
                 Snapshots(self.namespace, self._bucket_name),
                 at_rest=self._at_rest,
+                sweep=lambda: self._sweep.run_pass(),
                 forget=self.stored.forget,
                 stubs=self.runner.stubs,
                 retirement=self._retirement,
@@ -474,10 +475,11 @@ class Emulator:
         self._rounds.add("abacito-cron", self.scheduling.run_pass, CRON_PASS_S)
         self._rounds.add("abacito-logs", self._travelling.sweep, LOG_SWEEP_S)
         self._rounds.add("abacito-retirement", self._retirement.run_pass, RETIREMENT_PASS_S)
-        # What is stored in this process was empty a moment ago, or it was restored, and has messages that wait, maybe
-        # without a ring; at an endpoint somebody may have died.
-        has_more = self.settings.endpoint_url is not None or self._hold.is_on
-        self._rounds.add("abacito-sweep", Sweep(workshop).run_pass, SWEEP_PASS_S, at_once=has_more)
+        self._sweep = Sweep(workshop)
+        # What is stored in this process was empty a moment ago, or is looked at by who has put it there; at an endpoint
+        # somebody may have died.
+        is_shared = self.settings.endpoint_url is not None
+        self._rounds.add("abacito-sweep", self._sweep.run_pass, SWEEP_PASS_S, at_once=is_shared)
         self._rounds.start()
 
     def _end_work(self) -> None:

@@ -58,7 +58,8 @@ class Snapshot:
 class Worlds:
     """Takes snapshots of one emulator, and has it go back to them.
 
-    ``at_rest``: within it nothing works, and no container runs; ``forget``: what was remembered of the store is not so
+    ``at_rest``: within it nothing works, and no container runs; ``sweep``: looks at all that is there, idle workers and
+    messages without a ring among it; ``forget``: what was remembered of the store is not so
     any more; ``tenants``: those that are there in any case.
     """
 
@@ -68,6 +69,7 @@ class Worlds:
         snapshots: Snapshots,
         *,
         at_rest: Callable[[], AbstractContextManager[None]],
+        sweep: Callable[[], None],
         forget: Callable[[], None],
         stubs: StubRunner,
         retirement: Retirement,
@@ -77,7 +79,7 @@ class Worlds:
         tenants: Collection[str],
     ) -> None:
         self._engine, self._snapshots = engine, snapshots
-        self._at_rest, self._forget = at_rest, forget
+        self._at_rest, self._sweep, self._forget = at_rest, sweep, forget
         self._stubs, self._retirement, self._hold = stubs, retirement, hold
         self._travelling, self._cipher, self._tenants = travelling, cipher, tenants
         self._lock = threading.Lock()  # one after the other
@@ -102,8 +104,11 @@ class Worlds:
 
     def go_back(self, snapshot: Snapshot) -> None:
         """Have what is in it, and nothing else but users' tokens. What waits in it is held."""
-        with self._lock, self._at_rest():
-            self._go_back(snapshot, keys.is_credential)
+        with self._lock:
+            with self._at_rest():
+                self._go_back(snapshot, keys.is_credential)
+            if snapshot.waiting:  # what was posted in that instant may have no ring
+                self._sweep()
 
     def stay_here(self) -> None:
         """From now on it is here that ``start_over`` leads."""
@@ -120,16 +125,21 @@ class Worlds:
         """
         contents = self._readable(Contents.from_bytes(data))
         saved = self._snapshots.saved(contents, self._nothing.saved)
-        with self._lock, self._at_rest():
-            self._engine.go_back(saved, keys.is_credential)
-            self._forget()
-            for tenant in {*contents.tenants, *self._tenants}:
-                self._travelling.go_on_from(tenant, contents.saved_at)
-            self._retirement.start_with({})
+        with self._lock:
+            with self._at_rest():
+                self._put_in_place(saved, contents)
+            self._sweep()
             self._home = self.take()
-            self._hold_if(self._home.waiting)
         self._warn_of_functions(contents)
         return contents
+
+    def _put_in_place(self, saved: Saved, contents: Contents) -> None:
+        self._engine.go_back(saved, keys.is_credential)
+        self._forget()
+        for tenant in {*contents.tenants, *self._tenants}:
+            self._travelling.go_on_from(tenant, contents.saved_at)
+        self._retirement.start_with({})
+        self._hold_if(self._snapshots.waiting(saved))
 
     def _go_back(self, snapshot: Snapshot, keeps: Callable[[str], bool]) -> None:
         self._engine.go_back(snapshot.saved, keeps)
