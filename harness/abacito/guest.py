@@ -38,7 +38,7 @@ class Guest(Abaco):
 
     def __init__(self, url: str, token: str, case: str, *, is_emulator: bool, **rest: Any) -> None:
         super().__init__(url, token, case, **rest)
-        self._is_emulator, self._takes_functions = is_emulator, rest.get("stub") is not None
+        self._is_emulator = is_emulator
         self._set_back = ExitStack()
         self._clock: Clock | None = None
         self._registered: list[Actor] = []
@@ -63,7 +63,7 @@ class Guest(Abaco):
         return super().stub(image, function)
 
     def _functions_are_taken(self) -> None:
-        if not self._takes_functions:
+        if self._stub is None:
             # It would be run by the server, in another process: there is no way to bring it there.
             pytest.skip(f"Python functions as actors need an emulator in this process; {self.url} is not.")
 
@@ -90,7 +90,7 @@ class Guest(Abaco):
     @property
     def faults(self) -> Faults:
         """As ever; it skips the test where they would strike others too."""
-        if not self._takes_functions:
+        if self._stub is None:
             # One set for all actors strikes other users' too, whose tests then fail for no reason they can see.
             pytest.skip(f"Faults need an emulator of the tests' own; {self.url} serves others too.")
         return super().faults

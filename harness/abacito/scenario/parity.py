@@ -14,12 +14,11 @@ from abacito.scenario.ask import Line, Request, Target
 from abacito.scenario.names import as_text
 from abacito.scenario.play import Failure, Outcome, StepReport, play
 from abacito.scenario.references import Knowledge
-from abacito.scenario.step import CLOCK_VERBS, NOBODY, Step
+from abacito.scenario.step import CLOCK, CLOCK_VERBS, NOBODY, OURS, Step
 from abacito.scenario.story import Story
 
 #: The path of a difference that is not in an answer: one side is as the story expects, the other is not.
 EXPECTATIONS = "expectations"
-OURS = "/_abacito"
 OK = 200
 
 
@@ -109,7 +108,7 @@ def _set_back(story: Story, target: Target) -> None:
     line = Line(target)
     try:
         json = {"Content-Type": "application/json"}
-        line.ask(Request("POST", f"{OURS}/clock", headers=json, content=b'{"reset": true}'))
+        line.ask(Request("POST", CLOCK, headers=json, content=b'{"reset": true}'))
     finally:
         line.close()
 

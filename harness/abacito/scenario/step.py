@@ -15,8 +15,11 @@ from abacito.scenario.expect import Place
 METHODS = ("get", "post", "put", "delete")
 #: Steps that move the clock: what they say is sent to it.
 CLOCK_VERBS = ("travel", "tick", "at", "freeze")
+#: Where an emulator is steered.
+OURS = "/_abacito"
+CLOCK, FAULTS = f"{OURS}/clock", f"{OURS}/faults"
 #: Steps that are an emulator's own, and where they are sent.
-OUR_VERBS = {**dict.fromkeys(CLOCK_VERBS, "/_abacito/clock"), "fault": "/_abacito/faults"}
+OUR_VERBS = {**dict.fromkeys(CLOCK_VERBS, CLOCK), "fault": FAULTS}
 #: All that a step can do; the last needs no key of its own.
 VERBS = (*METHODS, *OUR_VERBS, "run", "include")
 NOBODY = "nobody"  # `as: nobody` sends no credentials, as a lone nonce needs

@@ -11,12 +11,12 @@ from pydantic import JsonValue
 
 from abacito.scenario.names import escape, is_name
 from abacito.scenario.recording.exchange import Exchange
+from abacito.scenario.step import FAULTS
 
 _ID_KEY = re.compile(r"^(id|.*Id|.*_id)$")
 _ID = re.compile(r"^[\w.@:-]{8,}$")
 _WORD = re.compile(r"[\w.@:-]{8,}")
 _VERSION = re.compile(r"^v\d+$")
-_FAULTS = "/_abacito/faults"
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Names:
         for path, key, text in _ids(document):
             if text not in self._shown and text not in self._sent:
                 self._shown[text] = _Shown(keep, path, self._hint(key, exchange))
-        if exchange.path.rstrip("/") == _FAULTS and isinstance(document, dict) and isinstance(document.get("id"), str):
+        if exchange.path.rstrip("/") == FAULTS and isinstance(document, dict) and isinstance(document.get("id"), str):
             self._shown[str(document["id"])] = _Shown(keep, "id", "fault", before="faults/")
 
     def forget(self, keep: MutableMapping[str, str]) -> None:

@@ -21,10 +21,9 @@ from abacito.scenario.recording.credentials import HIDDEN, Credentials, is_refus
 from abacito.scenario.recording.exchange import BINARY_TYPE, Exchange
 from abacito.scenario.recording.naming import Names
 from abacito.scenario.recording.stable import Stable
-from abacito.scenario.step import CLOCK_VERBS, METHODS
+from abacito.scenario.step import CLOCK, CLOCK_VERBS, FAULTS, METHODS, OURS
 
-_OURS = "/_abacito/"
-_CLOCK, _FAULTS, _WAIT = "/_abacito/clock", "/_abacito/faults", "/_abacito/wait"
+_WAIT = f"{OURS}/wait"
 _PATIENCE_S = 10  # a wait that took less is within the 20 s that a story has by itself
 
 # What changes by itself, so that somebody who is quicker than the recorded client must ask again.
@@ -132,7 +131,7 @@ class Recorder:
             return f"stories have no {exchange.method}"
         if nonce is not None and not self._names.knows(nonce):
             return "its nonce was not made in this recording"
-        if exchange.plain_path.startswith(_OURS) and self._verb(exchange) is None and not _clears_faults(exchange):
+        if exchange.plain_path.startswith(f"{OURS}/") and self._verb(exchange) is None and not _clears_faults(exchange):
             return "it steers the emulator, and stories have no word for it"
         if exchange.text is None and self._credentials.holds(exchange.body.decode("latin-1")):
             return "something secret is in its binary body"
@@ -160,10 +159,10 @@ class Recorder:
         value = exchange.sent_json[0] if exchange.sent_json else None
         if exchange.method != "POST" or exchange.status_code >= 400 or not isinstance(value, dict):
             return None
-        if exchange.plain_path == _FAULTS:
+        if exchange.plain_path == FAULTS:
             return "fault", value
         moves = {name: item for name, item in value.items() if (name, item) != ("force", False)}
-        if exchange.plain_path == _CLOCK and len(moves) == 1 and set(moves) <= set(CLOCK_VERBS):
+        if exchange.plain_path == CLOCK and len(moves) == 1 and set(moves) <= set(CLOCK_VERBS):
             return next(iter(moves.items()))
         return None
 
@@ -266,7 +265,7 @@ def _as_abacos(exchange: Exchange) -> Exchange:
 
 
 def _clears_faults(exchange: Exchange) -> bool:
-    return exchange.method == "DELETE" and exchange.plain_path.startswith(_FAULTS)
+    return exchange.method == "DELETE" and exchange.plain_path.startswith(FAULTS)
 
 
 def _moves(exchange: Exchange, document: JsonValue) -> bool:
